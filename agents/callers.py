@@ -1,0 +1,107 @@
+"""Tell who is calling, from the headers alone, for every way in: REST, long polls and sockets."""
+
+import time
+from dataclasses import dataclass, field, replace
+from http.cookies import SimpleCookie
+from importlib import import_module
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.contrib.auth.models import AbstractUser
+from django.db.models.functions import Now
+from django.http import HttpRequest
+
+from agents import keys
+from agents.models import Key
+
+TOUCH_SECONDS = 60.0
+_touched: dict[int, float] = {}
+
+
+class Refused(Exception):
+    """The caller claims to be somebody and is not; the message says why, without a hint for guessing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Be an agent with a key, or an operator (with a session or a key of their own).
+
+    ``actor`` is how the record names who acts (``agent:…``, ``user:…``), ``name`` the bare name.
+    """
+
+    actor: str
+    name: str
+    agent: str = ""
+    user: Any = None
+    scopes: frozenset[str] = field(default_factory=frozenset)
+    key: Key | None = None
+
+    # What Django, DRF and the log expect of request.user.
+    is_authenticated = True
+    is_active = True
+    is_anonymous = False
+
+    @property
+    def pk(self) -> str:
+        return self.actor
+
+    def on_behalf_of(self, user_id: str) -> "Caller":
+        """Return who a trusted back end acts as when it decides for a user of its own."""
+        return replace(self, actor=f"key {self.key} on behalf of {user_id}", name=user_id)
+
+    def has_perm(self, permission: str) -> bool:
+        """Say whether this is an operator with *permission*."""
+        return self.user is not None and bool(self.user.has_perm(permission))
+
+
+def by_key(text: str) -> Caller:
+    """Return who holds the key *text*.
+
+    Raises:
+        Refused: there is no such key, or it no longer holds.
+    """
+    parts = keys.split(text)
+    key = None
+    if parts is not None:
+        key = Key.objects.select_related("agent", "user").filter(keys.valid(), prefix=parts[0]).first()
+    if key is None or parts is None or not _same(key, parts[1]):
+        raise Refused("This key is unknown, expired or revoked.")
+    _touch(key)
+    return of_key(key)
+
+
+def of_key(key: Key) -> Caller:
+    """Return the caller that a valid *key* stands for."""
+    if key.agent_id:
+        name = key.agent_id
+        return Caller(f"agent:{name}", name, agent=name, scopes=frozenset(key.scopes), key=key)
+    return Caller(f"user:{key.user}", str(key.user), user=key.user, key=key)
+
+
+def of_user(user: AbstractUser) -> Caller:
+    """Return the caller that a logged-in operator is."""
+    return Caller(f"user:{user.get_username()}", user.get_username(), user=user)
+
+
+def by_cookie(header: str) -> Caller | None:
+    """Return the operator whose session a ``Cookie`` header names, or None."""
+    cookie = SimpleCookie(header).get(settings.SESSION_COOKIE_NAME)
+    if cookie is None:
+        return None
+    request = HttpRequest()
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(cookie.value)
+    user = get_user(request)
+    return of_user(user) if user.is_authenticated else None
+
+
+def _same(key: Key, secret: str) -> bool:
+    return keys.hmac.compare_digest(key.digest, keys.digest_of(secret))
+
+
+def _touch(key: Key) -> None:
+    """Note that the key was used, at most once a minute from each process."""
+    now = time.monotonic()
+    if now - _touched.get(key.pk, -TOUCH_SECONDS) >= TOUCH_SECONDS:
+        _touched[key.pk] = now
+        Key.objects.filter(pk=key.pk).update(last_used_at=Now())

@@ -1,0 +1,56 @@
+"""An agent asks, a person decides, the agent goes on.
+
+    from hitl_client import HITL
+
+    hitl = HITL()  # HITL_URL, HITL_API_KEY
+    decision = hitl.require_approval("Delete it?", tool_name="delete_file", tool_args={"path": path})
+    delete_file(**decision.arguments)
+
+`mode="wait"` stays until a person has decided. `mode="raise"` ends the run with `InterruptSignal`; run it
+again after the decision, and the same call finds it (`session`, `durable`). Errors are drawn in
+`hitl_client.errors`.
+"""
+
+from hitl_client.client import HITL, AsyncHITL
+from hitl_client.errors import (
+    ArgumentsChanged,
+    Cancelled,
+    Expired,
+    HITLError,
+    InterruptSignal,
+    NotApproved,
+    ProblemError,
+    Rejected,
+    StreamReset,
+    Unavailable,
+    UnexpectedAnswer,
+    WaitTimeout,
+)
+from hitl_client.models import Decision, Event, Feedback, Interrupt, Status
+from hitl_client.runs import Completed, Pending, durable, session
+
+__all__ = [
+    "HITL",
+    "ArgumentsChanged",
+    "AsyncHITL",
+    "Cancelled",
+    "Completed",
+    "Decision",
+    "Event",
+    "Expired",
+    "Feedback",
+    "HITLError",
+    "Interrupt",
+    "InterruptSignal",
+    "NotApproved",
+    "Pending",
+    "ProblemError",
+    "Rejected",
+    "Status",
+    "StreamReset",
+    "Unavailable",
+    "UnexpectedAnswer",
+    "WaitTimeout",
+    "durable",
+    "session",
+]

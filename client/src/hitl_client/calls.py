@@ -1,0 +1,334 @@
+"""Everything an agent may ask of the server, as flows; the methods of `HITL` and `AsyncHITL`."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypedDict, Unpack, overload
+from urllib.parse import quote
+
+import httpx
+
+from hitl_client.errors import (
+    ArgumentsChanged,
+    Cancelled,
+    Expired,
+    InterruptSignal,
+    ProblemError,
+    Rejected,
+    Unavailable,
+    WaitTimeout,
+)
+from hitl_client.flows import Call, Flow, Pause, exchange, log
+from hitl_client.models import Decision, Event, Feedback, Interrupt, Status
+from hitl_client.runs import Ordinals, Scope, canonical, current_run, replay_key
+
+HOLD_SECONDS = 30
+ANSWER_SECONDS = 30.0
+NOT_APPROVED = {"rejected": Rejected, "expired": Expired, "cancelled": Cancelled}
+
+Json = Mapping[str, Any]
+
+
+class Options(TypedDict, total=False):
+    """What every question may be given besides its subject.
+
+    `mode`: "wait" stays until it is decided, or raises `WaitTimeout` after `wait_timeout` seconds; "raise"
+    raises `InterruptSignal` while it is undecided, after `wait_timeout` seconds if given, and finds the
+    decision when the run is run again. `key` names the question instead of the derived key; `call_id` is
+    the model's id of the tool call. `expires_in` is in seconds; what silence then means is `on_timeout`.
+    """
+
+    key: str | None
+    session_id: str | None
+    run_id: str | None
+    call_id: str | None
+    step_name: str | None
+    agent_name: str | None
+    batch_id: str | None
+    priority: Literal["low", "medium", "high", "critical"] | None
+    expires_in: int | None
+    on_timeout: Literal["expire", "reject"] | None
+    metadata: Json | None
+    allowed_decisions: Sequence[Literal["approve", "edit", "reject", "respond"]] | None
+    mode: Literal["wait", "raise"] | None
+    wait_timeout: float | None
+
+
+class Calls:
+    """The calls of one agent. All raise `ProblemError` where the server refuses, `Unavailable` where it is
+    away for longer than `retry_for` seconds.
+    """
+
+    def __init__(self, base_url: str | None, api_key: str | None, retry_for: float, keyless: bool) -> None:
+        self.base_url = (base_url or os.environ.get("HITL_URL") or "http://127.0.0.1:8000").rstrip("/")
+        self.api_key = (api_key or os.environ.get("HITL_API_KEY") or "").strip()
+        self.retry_for = retry_for
+        if not (self.api_key or keyless):
+            raise ValueError("an API key is needed: pass api_key or set HITL_API_KEY")
+        self._ordinals = Ordinals()
+        self._own_scope: Scope = ("client", uuid.uuid4().hex)
+
+    def require_approval(
+        self,
+        reason: str,
+        data: Json | None = None,
+        *,
+        tool_name: str | None = None,
+        tool_args: Json | None = None,
+        args_schema: Json | None = None,
+        **common: Unpack[Options],
+    ) -> Flow[Decision]:
+        """Ask for permission; the approved decision's `arguments` are the ones to run with.
+
+        `args_schema` is the JSON Schema an edit of `tool_args` must keep to. Raises Rejected, Expired or
+        Cancelled, ArgumentsChanged when `key` belongs to another question, and what `mode` says.
+        """
+        asked = {"tool_name": tool_name, "tool_args": tool_args, "args_schema": args_schema}
+        decision = yield from self.ask("approval", reason, data, common, asked)
+        return settled(decision)
+
+    def require_confirmation(
+        self, reason: str, data: Json | None = None, **common: Unpack[Options]
+    ) -> Flow[bool]:
+        """Ask yes or no: True if approved, False if rejected. Raises Expired or Cancelled."""
+        decision = yield from self.ask("confirmation", reason, data, common)
+        if decision.status == "rejected":
+            return False
+        return settled(decision).approved
+
+    def require_input(
+        self, reason: str, schema: Json | None = None, *, data: Json | None = None, **common: Unpack[Options]
+    ) -> Flow[Any]:
+        """Ask for a value and return it, any JSON that `schema` (JSON Schema) allows.
+
+        Raises Rejected, Expired or Cancelled.
+        """
+        decision = yield from self.ask("input", reason, data, common, {"response_schema": schema})
+        return settled(decision).response
+
+    def require_feedback(
+        self,
+        subject: str,
+        *,
+        outcomes: Sequence[str] = (),
+        data: Json | None = None,
+        **common: Unpack[Options],
+    ) -> Flow[Feedback]:
+        """Ask what a person thinks: one of `outcomes` if given, and a comment.
+
+        A rejection is feedback too, with the reason as its comment. Raises Expired or Cancelled.
+        """
+        schema = {
+            "type": "object",
+            "properties": {"outcome": {"enum": [*outcomes]}, "comment": {"type": "string"}},
+            "required": ["outcome"],
+            "additionalProperties": False,
+        }
+        asked = {"response_schema": schema if outcomes else None}
+        decision = yield from self.ask("feedback", subject, data, common, asked)
+        return Feedback.of(decision if decision.status == "rejected" else settled(decision))
+
+    def get(self, interrupt_id: str) -> Flow[Interrupt]:
+        """Return the interrupt with its history; 404 if it is not this agent's."""
+        return self._send(Call("GET", _path(interrupt_id)))
+
+    def find(self, key: str) -> Flow[Interrupt | None]:
+        """Return the interrupt that was created with this key, if any."""
+        found = yield from self.page({"key": key, "limit": 1})
+        return found["results"][0] if found["results"] else None
+
+    def status(self, interrupt_id: str) -> Flow[Status]:
+        """Return how it stands now, without waiting."""
+        return self._send(Call("GET", _path(interrupt_id, "status")))
+
+    def cancel(self, interrupt_id: str, reason: str | None = None) -> Flow[Interrupt]:
+        """Withdraw a question; 409 if it has been decided."""
+        body = {} if reason is None else {"reason": reason}
+        try:
+            interrupt: Interrupt = yield from self._send(
+                Call("POST", _path(interrupt_id, "cancel"), body=body)
+            )
+        except ProblemError as refusal:
+            # Cancelling what is cancelled is no mistake: the first answer may have been lost on its way.
+            if refusal.code != "cancelled" or refusal.current is None:
+                raise
+            return refusal.current
+        return interrupt
+
+    def comment(self, interrupt_id: str, body: str) -> Flow[Any]:
+        """Add to the history of an interrupt, for the operators to read."""
+        return self._send(
+            Call("POST", _path(interrupt_id, "comments"), body={"body": body}, repeatable=False)
+        )
+
+    @overload
+    def wait(self, interrupt_id: str, timeout: None = None) -> Flow[Decision]: ...
+    @overload
+    def wait(self, interrupt_id: str, timeout: float) -> Flow[Decision | None]: ...
+    def wait(self, interrupt_id: str, timeout: float | None = None) -> Flow[Any]:
+        """Wait until it is decided; None if it still is not after `timeout` seconds.
+
+        An outage of the server is waited out as if nobody had decided yet.
+        """
+        deadline = float("inf") if timeout is None else time.monotonic() + timeout
+
+        def look() -> Call:
+            held = int(min(HOLD_SECONDS, max(0, deadline - time.monotonic())))
+            verb, params = ("wait", {"timeout": held}) if held else ("status", {})
+            return Call("GET", _path(interrupt_id, verb), params=params, held=held)
+
+        while True:
+            began = time.monotonic()
+            last = deadline - began < 1
+            if last:
+                yield Pause(max(0, deadline - began))
+            try:
+                status: Status = yield from exchange(look, max(0, deadline - began))
+            except Unavailable:
+                return None
+            if status["status"] != "pending":
+                interrupt = yield from self.get(interrupt_id)
+                return Decision.of(interrupt, status)
+            if last:
+                return None
+            if time.monotonic() - began < 1:  # something on the way does not let answers be held
+                yield Pause(1)
+
+    def page(self, filters: Json) -> Flow[Any]:
+        """Return one page of interrupts, {results, next, previous}."""
+        return self._send(Call("GET", "interrupts", params=filters))
+
+    def events(self, after: str | None, types: Sequence[str], hold: int) -> Flow[tuple[list[Event], str]]:
+        """Return the events after a cursor and the cursor after them; hold on for up to `hold` seconds."""
+        params = {"after": after, "types": ",".join(types) or None, "wait": hold or None}
+        call = Call("GET", "events", params=params, held=hold)
+        page = yield from exchange(lambda: call, float("inf") if hold else self.retry_for)
+        return [Event.of(row) for row in page["results"]], page["cursor"]
+
+    def ask(
+        self,
+        kind: str,
+        reason: str,
+        data: Json | None,
+        options: Options,
+        asked: Json | None = None,
+        hidden: Any = None,
+    ) -> Flow[Decision]:
+        """Create the question, or find the one an earlier run asked, and stay with it as `mode` says.
+
+        `hidden` holds arguments that nobody is shown. They count in the key, but keyed by the API key, so
+        that they cannot be guessed from it.
+        """
+        mode, timeout = options.get("mode") or "wait", options.get("wait_timeout")
+        if mode not in ("wait", "raise"):
+            raise ValueError(f'mode is "wait" or "raise", not {mode!r}')
+        run = current_run.get()
+        fields = {
+            **{name: value for name, value in options.items() if name not in ("key", "mode", "wait_timeout")},
+            **(asked or {}),
+            "type": kind,
+            "reason": reason,
+            "data": data,
+            "session_id": options.get("session_id") or (run and run.session_id),
+            "run_id": options.get("run_id") or (run and run.run_id),
+        }
+        body = {name: value for name, value in fields.items() if value is not None}
+
+        scope, key = self._key(body, options.get("key"), mode, hidden)
+        interrupt = yield from self._create(body, key)
+        if interrupt["status"] != "pending":
+            return Decision.of(interrupt)
+        if mode == "wait" or timeout:
+            decision = yield from self.wait(interrupt["id"], timeout)
+            if decision is not None:
+                return decision
+        if mode == "wait":
+            raise WaitTimeout(interrupt)
+        self._counter().restart(scope)
+        raise InterruptSignal(interrupt)
+
+    def _key(self, body: Json, key: str | None, mode: str, hidden: Any) -> tuple[Scope, str]:
+        """Return what the question belongs to, and the key that finds it again."""
+        scope = self._own_scope
+        if "run_id" in body or "session_id" in body:
+            scope = ("run", body["run_id"]) if "run_id" in body else ("session", body["session_id"])
+        if key:
+            return scope, key
+        call_id = body.get("call_id")
+        if mode == "wait" and (call_id is None or scope is self._own_scope):
+            return scope, uuid.uuid4().hex  # makes sending it again harmless, and no more
+        if scope is self._own_scope:
+            log.warning("Asked without session_id, run_id or key: another process will not find the answer")
+        subject = _subject(body)
+        if hidden is not None:
+            subject.append(hmac.new(self.api_key.encode(), canonical(hidden), hashlib.sha256).hexdigest())
+        call = call_id or self._counter().take(scope, subject)
+        return scope, replay_key(scope, call, subject)
+
+    def _counter(self) -> Ordinals:
+        run = current_run.get()
+        return run.ordinals if run else self._ordinals
+
+    def _create(self, body: Json, key: str) -> Flow[Interrupt]:
+        call = Call("POST", "interrupts", body=body, headers={"Idempotency-Key": key})
+        try:
+            interrupt: Interrupt = yield from self._send(call)
+        except ProblemError as refusal:
+            earlier = (yield from self.find(key)) if refusal.status == 422 else None
+            if earlier is None:
+                raise
+            # A re-run may word its question otherwise; what counts is what the decision was about.
+            if canonical(_subject(earlier)) != canonical(_subject(body)):
+                raise ArgumentsChanged(key, earlier) from refusal
+            return earlier
+        return interrupt
+
+    def _send(self, call: Call) -> Flow[Any]:
+        return exchange(lambda: call, self.retry_for)
+
+    def request(self, call: Call) -> dict[str, Any]:
+        """Return a call as the arguments of httpx's `request`."""
+        headers = {"Accept": "application/json", "User-Agent": "hitl-client", **call.headers}
+        if self.api_key:
+            headers["Authorization"] = f"Bearer {self.api_key}"
+        if call.body is not None:
+            headers["Content-Type"] = "application/json"
+        return {
+            "method": call.method,
+            "url": f"{self.base_url}/api/v1/{call.path}",
+            "params": {name: value for name, value in call.params.items() if value is not None},
+            "content": None if call.body is None else canonical(call.body),
+            "headers": headers,
+            "timeout": httpx.Timeout(ANSWER_SECONDS + call.held, connect=5.0),
+        }
+
+
+def settled(decision: Decision) -> Decision:
+    """Return an approved decision; raise Rejected, Expired or Cancelled for any other."""
+    if decision.approved:
+        return decision
+    raise NOT_APPROVED[decision.status](decision)
+
+
+def next_cursor(page: Json) -> str | None:
+    """Read where a list goes on, from a bare cursor or a link; a link's host is never followed."""
+    following = page.get("next")
+    return httpx.URL(following).params.get("cursor", following) if following else None
+
+
+def _subject(interrupt: Json) -> list[Any]:
+    """What a decision is about: the tool call, or the words where there is none."""
+    about = [interrupt["type"], interrupt.get("tool_name") or None]
+    if arguments := interrupt.get("tool_args"):
+        return [*about, arguments]
+    return [*about, interrupt["reason"], interrupt.get("data") or {}]
+
+
+def _path(interrupt_id: str, verb: str = "") -> str:
+    path = f"interrupts/{quote(interrupt_id, safe='')}"
+    return f"{path}/{verb}" if verb else path

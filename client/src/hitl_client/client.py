@@ -1,0 +1,288 @@
+"""The two clients: `HITL`, and `AsyncHITL`, the same to be awaited."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import time
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Sequence
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack, overload
+
+import httpx
+
+from hitl_client.calls import HOLD_SECONDS, Calls, Options, next_cursor
+from hitl_client.flows import Flow, Pause
+from hitl_client.gate import Gate
+from hitl_client.models import Event, Interrupt
+from hitl_client.runs import session
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+def blocking(flow: Callable[Concatenate[Calls, P], Flow[T]]) -> Callable[Concatenate[HITL, P], T]:
+    """Make a flow a method that returns its result."""
+
+    @functools.wraps(flow)
+    def method(self: HITL, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._run(flow(self._calls, *args, **kwargs))
+
+    return method
+
+
+def awaitable(
+    flow: Callable[Concatenate[Calls, P], Flow[T]],
+) -> Callable[Concatenate[AsyncHITL, P], Coroutine[Any, Any, T]]:
+    """Make a flow a method to be awaited for its result."""
+
+    @functools.wraps(flow)
+    async def method(self: AsyncHITL, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._run(flow(self._calls, *args, **kwargs))
+
+    return method
+
+
+class Client(ABC):
+    """What both clients share."""
+
+    session = staticmethod(session)
+    _calls: Calls
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.base_url!r})"
+
+    @property
+    def base_url(self) -> str:
+        """Where the server is; operators decide at `/admin/` there."""
+        return self._calls.base_url
+
+    @overload
+    def gate(self, fn: Callable[P, R], /) -> Callable[P, R]: ...
+    @overload
+    def gate(
+        self,
+        fn: None = None,
+        /,
+        *,
+        tool_name: str | None = None,
+        reason: str | None = None,
+        when: Callable[..., object] | None = None,
+        redact: Collection[str] = (),
+        **common: Unpack[Options],
+    ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+    def gate(
+        self,
+        fn: Callable[..., Any] | None = None,
+        /,
+        *,
+        tool_name: str | None = None,
+        reason: str | None = None,
+        when: Callable[..., object] | None = None,
+        redact: Collection[str] = (),
+        **common: Unpack[Options],
+    ) -> Any:
+        """Make a function ask before each call, and run with the arguments that were approved.
+
+        `when`, called with the arguments, says which calls need asking (default: all). `redact` names
+        arguments that are not to be shown. A call raises what `require_approval` raises. `HITL` gates async
+        functions too, and waits for them in a thread.
+        """
+
+        def decorate(fn: Callable[..., Any]) -> Callable[..., Any]:
+            gate = Gate(self._calls, fn, tool_name, reason, when, frozenset(redact), common)
+            return functools.wraps(fn)(self._gated(fn, gate))
+
+        return decorate if fn is None else decorate(fn)
+
+    @abstractmethod
+    def _gated(self, fn: Callable[..., Any], gate: Gate) -> Callable[..., Any]: ...
+
+
+class HITL(Client):
+    """Ask people, from synchronous code. Safe to share between threads.
+
+    `base_url` defaults to HITL_URL, then http://127.0.0.1:8000; `api_key` to HITL_API_KEY. `http` is an
+    `httpx.Client` of your own, for proxies, certificates or tests; it stays yours to close. An outage of
+    the server, a restart for instance, is ridden out for `retry_for` seconds before `Unavailable` is raised;
+    while a person is waited for, as long as the wait lasts.
+    """
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        *,
+        http: httpx.Client | None = None,
+        retry_for: float = 60.0,
+    ) -> None:
+        self._calls = Calls(base_url, api_key, retry_for, keyless=http is not None)
+        self._owns_http = http is None
+        self._http = http or httpx.Client()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._owns_http:
+            self._http.close()
+
+    require_approval = blocking(Calls.require_approval)
+    require_confirmation = blocking(Calls.require_confirmation)
+    require_input = blocking(Calls.require_input)
+    require_feedback = blocking(Calls.require_feedback)
+    get = blocking(Calls.get)
+    find = blocking(Calls.find)
+    status = blocking(Calls.status)
+    wait = blocking(Calls.wait)
+    cancel = blocking(Calls.cancel)
+    comment = blocking(Calls.comment)
+
+    def list(self, **filters: str | int | bool | None) -> Iterator[Interrupt]:
+        """Yield this agent's interrupts, newest first, page by page.
+
+        Filters: session_id, agent_name, status, type, priority, tool_name, run_id, batch_id, pending_only,
+        created_after, created_before, q; `limit` is the size of a page.
+        """
+        while True:
+            page = self._run(self._calls.page(filters))
+            yield from page["results"]
+            filters["cursor"] = next_cursor(page)
+            if filters["cursor"] is None:
+                return
+
+    def events(
+        self, after: str | None = None, *, types: Sequence[str] = (), follow: bool = True
+    ) -> Iterator[Event]:
+        """Yield this agent's events, oldest first, and then each new one as it happens.
+
+        Keep the last event's `cursor` and pass it as `after` to miss nothing. Without `follow` it ends when
+        caught up. Raises StreamReset when the cursor is of another life of the server.
+        """
+        while True:
+            page, after = self._run(self._calls.events(after, types, HOLD_SECONDS if follow else 0))
+            yield from page
+            if not (page or follow):
+                return
+
+    def _run(self, flow: Flow[T]) -> T:
+        try:
+            step = next(flow)
+            while True:
+                if isinstance(step, Pause):
+                    time.sleep(step.seconds)
+                    step = flow.send(None)
+                    continue
+                try:
+                    response = self._http.request(**self._calls.request(step))
+                except httpx.RequestError as error:
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(response)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    def _gated(self, fn: Callable[..., Any], gate: Gate) -> Callable[..., Any]:
+        def gated(*args: Any, **kwargs: Any) -> Any:
+            call = self._run(gate.ask(args, kwargs))
+            return fn(*call.args, **call.kwargs)
+
+        async def gated_async(*args: Any, **kwargs: Any) -> Any:
+            call = await asyncio.to_thread(self._run, gate.ask(args, kwargs))
+            return await fn(*call.args, **call.kwargs)
+
+        return gated_async if inspect.iscoroutinefunction(fn) else gated
+
+
+class AsyncHITL(Client):
+    """Ask people, from asynchronous code: `HITL` to be awaited. `http` is an `httpx.AsyncClient`."""
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        *,
+        http: httpx.AsyncClient | None = None,
+        retry_for: float = 60.0,
+    ) -> None:
+        self._calls = Calls(base_url, api_key, retry_for, keyless=http is not None)
+        self._owns_http = http is None
+        self._http = http or httpx.AsyncClient()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self._owns_http:
+            await self._http.aclose()
+
+    require_approval = awaitable(Calls.require_approval)
+    require_confirmation = awaitable(Calls.require_confirmation)
+    require_input = awaitable(Calls.require_input)
+    require_feedback = awaitable(Calls.require_feedback)
+    get = awaitable(Calls.get)
+    find = awaitable(Calls.find)
+    status = awaitable(Calls.status)
+    wait = awaitable(Calls.wait)
+    cancel = awaitable(Calls.cancel)
+    comment = awaitable(Calls.comment)
+
+    async def list(self, **filters: str | int | bool | None) -> AsyncIterator[Interrupt]:
+        """As `HITL.list`."""
+        while True:
+            page = await self._run(self._calls.page(filters))
+            for interrupt in page["results"]:
+                yield interrupt
+            filters["cursor"] = next_cursor(page)
+            if filters["cursor"] is None:
+                return
+
+    async def events(
+        self, after: str | None = None, *, types: Sequence[str] = (), follow: bool = True
+    ) -> AsyncIterator[Event]:
+        """As `HITL.events`."""
+        while True:
+            page, after = await self._run(self._calls.events(after, types, HOLD_SECONDS if follow else 0))
+            for event in page:
+                yield event
+            if not (page or follow):
+                return
+
+    async def _run(self, flow: Flow[T]) -> T:
+        try:
+            step = next(flow)
+            while True:
+                if isinstance(step, Pause):
+                    await asyncio.sleep(step.seconds)
+                    step = flow.send(None)
+                    continue
+                try:
+                    response = await self._http.request(**self._calls.request(step))
+                except httpx.RequestError as error:
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(response)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    def _gated(self, fn: Callable[..., Any], gate: Gate) -> Callable[..., Any]:
+        if not inspect.iscoroutinefunction(fn):
+            raise TypeError(f"{fn!r} is not async: gate it with HITL")
+
+        async def gated(*args: Any, **kwargs: Any) -> Any:
+            call = await self._run(gate.ask(args, kwargs))
+            return await fn(*call.args, **call.kwargs)
+
+        return gated

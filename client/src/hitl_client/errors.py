@@ -1,0 +1,156 @@
+"""Everything the client raises on purpose.
+
+HITLError
+ ├─ NotApproved            a person, the clock or the agent itself said no; carries the decision
+ │   ├─ Rejected
+ │   ├─ Expired
+ │   └─ Cancelled
+ ├─ WaitTimeout            still undecided when `wait_timeout` was over; carries the interrupt
+ ├─ ArgumentsChanged       this key was used to ask about something else
+ ├─ ProblemError           the server refused: an RFC 9457 problem document
+ │   └─ StreamReset        the event cursor is of another life of the server; carries where to start
+ ├─ Unavailable            no answer, though asked again and again
+ └─ UnexpectedAnswer       an answer that is not the server's
+
+InterruptSignal (BaseException)   not an error: the run ends here and is run again once decided
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from hitl_client.models import Decision, Interrupt
+
+
+class InterruptSignal(BaseException):
+    """Stop the run at an undecided question.
+
+    It is no `Exception` because agent frameworks catch those inside a tool and feed them to the model,
+    which would then go on as if it had been answered.
+    """
+
+    def __init__(self, interrupt: Interrupt) -> None:
+        super().__init__(interrupt)
+        self.interrupt = interrupt
+        self.interrupt_id: str = interrupt["id"]
+        self.reason: str = interrupt["reason"]
+        self.data: dict[str, Any] = interrupt.get("data") or {}
+
+    def __str__(self) -> str:
+        return f"{self.interrupt_id} waits for a person: {self.reason}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return {interrupted: True, interrupt_id, reason, data}, ready for a web answer."""
+        return {
+            "interrupted": True,
+            "interrupt_id": self.interrupt_id,
+            "reason": self.reason,
+            "data": self.data,
+        }
+
+
+class HITLError(Exception):
+    """The base of all errors of this client."""
+
+
+class NotApproved(HITLError):
+    """The question was settled, and not by a yes."""
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__(decision)
+        self.decision = decision
+        self.reason = decision.rejection_reason
+
+    def __str__(self) -> str:
+        by = f" by {self.decision.resolved_by}" if self.decision.resolved_by else ""
+        why = f": {self.reason}" if self.reason else ""
+        return f"{self.decision.id} was {self.decision.status}{by}{why}"
+
+
+class Rejected(NotApproved):
+    """A person said no, or silence counted as no."""
+
+
+class Expired(NotApproved):
+    """Nobody decided in time."""
+
+
+class Cancelled(NotApproved):
+    """The question was withdrawn."""
+
+
+class WaitTimeout(HITLError, TimeoutError):
+    """The time to wait is over; the question stays open."""
+
+    def __init__(self, interrupt: Interrupt) -> None:
+        super().__init__(interrupt)
+        self.interrupt = interrupt
+        self.interrupt_id: str = interrupt["id"]
+
+    def __str__(self) -> str:
+        return f"{self.interrupt_id} is still undecided"
+
+
+class ArgumentsChanged(HITLError):
+    """The key belongs to a question about other arguments; what was decided there does not count here."""
+
+    def __init__(self, key: str, interrupt: Interrupt) -> None:
+        super().__init__(key, interrupt)
+        self.key = key
+        self.interrupt = interrupt
+
+    def __str__(self) -> str:
+        return f"the key {self.key!r} was used by {self.interrupt['id']} to ask about something else"
+
+
+class ProblemError(HITLError):
+    """The server refused; the attributes are the members of its problem document.
+
+    `code` tells refusals apart, `errors` is {field: [sentences]} of a bad body, `current` the item as it
+    stands where it is no longer open.
+    """
+
+    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+        super().__init__(status, problem)
+        self.status = status
+        self.problem = problem
+        self.code: str = problem.get("code") or ""
+        self.title: str = problem.get("title") or ""
+        self.detail: str = problem.get("detail") or ""
+        self.errors: dict[str, Any] = problem.get("errors") or {}
+        self.current: Interrupt | None = problem.get("current")
+
+    def __str__(self) -> str:
+        fields = "; ".join(f"{name}: {said}" for name, said in self.errors.items())
+        return f"{self.status} " + ": ".join(part for part in (self.title, self.detail, fields) if part)
+
+    @classmethod
+    def of(cls, response: httpx.Response) -> ProblemError:
+        """Read a refusal, also one that a proxy on the way wrote in its own words."""
+        try:
+            problem = response.json()
+        except ValueError:
+            problem = None
+        if not isinstance(problem, dict):
+            problem = {"title": response.reason_phrase, "detail": response.text[:200].strip()}
+        kind = StreamReset if problem.get("code") == "reset" else cls
+        return kind(response.status_code, problem)
+
+
+class StreamReset(ProblemError):
+    """Events cannot be resumed from this cursor, for instance after a restore; `cursor` is where to start."""
+
+    @property
+    def cursor(self) -> str | None:
+        """The cursor to start from; None is the beginning."""
+        return self.problem.get("cursor")
+
+
+class Unavailable(HITLError):
+    """The server gave no answer within the time allowed; the last trouble is the `__cause__`."""
+
+
+class UnexpectedAnswer(HITLError):
+    """A success that is no JSON, as from a proxy's log-in page or a wrong address."""

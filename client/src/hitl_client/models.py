@@ -1,0 +1,103 @@
+"""What the client hands back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self, TypedDict
+
+Interrupt = dict[str, Any]
+"""An interrupt as the server tells it: every field that was sent, `id`, `status`, `content_hash`, …"""
+
+
+class Status(TypedDict):
+    """The answer of `status`; times are ISO 8601 UTC."""
+
+    approved: bool
+    status: str
+    modifications: dict[str, Any] | None
+    response: Any
+    rejection_reason: str | None
+    resolved_by: str | None
+    resolved_at: str | None
+    expires_at: str | None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """How a question was settled. Only an approved one is true."""
+
+    id: str
+    status: str
+    approved: bool
+    modifications: dict[str, Any] | None = None
+    response: Any = None
+    rejection_reason: str | None = None
+    resolved_by: str | None = None
+    resolved_at: str | None = None
+    interrupt: Interrupt = field(default_factory=dict, repr=False)
+
+    def __bool__(self) -> bool:
+        return self.approved
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments to run with: an edit replaces what was asked for, whole."""
+        if self.modifications is not None:
+            return dict(self.modifications)
+        return dict(self.interrupt.get("tool_args") or {})
+
+    @classmethod
+    def of(cls, interrupt: Mapping[str, Any], status: Mapping[str, Any] | None = None) -> Self:
+        """Read the decision from an interrupt and, where it is newer, its status."""
+        item = {**interrupt, **(status or {})}
+        return cls(
+            id=item["id"],
+            status=item["status"],
+            approved=item["status"] == "approved",
+            modifications=item.get("modifications"),
+            response=item.get("response"),
+            rejection_reason=item.get("rejection_reason"),
+            resolved_by=item.get("resolved_by"),
+            resolved_at=item.get("resolved_at"),
+            interrupt=item,
+        )
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """What a reviewer said: one of the outcomes offered, a comment, and the whole response."""
+
+    status: str
+    outcome: str | None
+    comment: str | None
+    response: Any
+
+    @classmethod
+    def of(cls, decision: Decision) -> Self:
+        """Read a response of either form: plain words, or {outcome, comment}."""
+        said = decision.response
+        parts = said if isinstance(said, dict) else {"comment": said if isinstance(said, str) else None}
+        comment = parts.get("comment") or decision.rejection_reason
+        return cls(decision.status, parts.get("outcome"), comment, said)
+
+
+@dataclass(frozen=True)
+class Event:
+    """One entry of the agent's stream; `cursor` resumes after it."""
+
+    id: str
+    cursor: str
+    type: str
+    subject_id: str | None
+    session_id: str | None
+    agent: str | None
+    actor: str | None
+    occurred_at: str
+    data: dict[str, Any]
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Self:
+        """Read an event, whatever later servers add to it."""
+        known: dict[str, Any] = {name: row.get(name) for name in cls.__dataclass_fields__}
+        return cls(**known)

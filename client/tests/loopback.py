@@ -1,0 +1,218 @@
+"""A server to fail against: the few routes the client uses, and every way a connection can go wrong.
+
+It keeps to the contract where it answers at all; how the real server behaves is tested against that.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import threading
+import time
+from collections import deque
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+Json = dict[str, Any]
+
+
+class Fault:
+    """What goes wrong with one request. `handled` is whether the server has done the work by then."""
+
+    def __init__(self, *, handled: bool = False) -> None:
+        self.handled = handled
+
+    def answer(self, handler: Handler, status: int, body: bytes) -> None:
+        """Close the connection without an answer, as a crash does."""
+        linger = struct.pack("ii", 1, 0)
+        handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        handler.close_connection = True
+
+
+class Cut(Fault):
+    """The answer breaks off in the middle."""
+
+    def answer(self, handler: Handler, status: int, body: bytes) -> None:
+        handler.say(status, body[: len(body) // 2], length=len(body))
+        handler.close_connection = True
+
+
+class Says(Fault):
+    """Something else is answered."""
+
+    def __init__(self, status: int, body: str = "", **headers: str) -> None:
+        super().__init__()
+        self.status, self.body, self.headers = status, body, headers
+
+    def answer(self, handler: Handler, status: int, body: bytes) -> None:
+        handler.say(self.status, self.body.encode(), **self.headers)
+
+
+class Loopback:
+    """The server, and the hand of the operator."""
+
+    def __init__(self) -> None:
+        self.interrupts: dict[str, Json] = {}
+        self.bodies: dict[str, Json] = {}
+        self.comments: list[str] = []
+        self.events: list[Json] = []
+        self.faults: deque[Fault] = deque()
+        self.asked: list[tuple[str, str]] = []
+        self.holds = True
+        self.changed = threading.Condition()
+        self.port = 0
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        handler = type("BoundHandler", (Handler,), {"loopback": self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), handler)
+        self._server.daemon_threads = True
+        self.port = self._server.server_port
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def decide(self, status: str = "approved", **answer: Any) -> None:
+        """Decide the one open interrupt."""
+        with self.changed:
+            (item,) = (item for item in self.interrupts.values() if item["status"] == "pending")
+            item |= {"status": status, "resolved_by": "ann", "resolved_at": "2026-11-20T12:00:00Z", **answer}
+            self.changed.notify_all()
+
+    def soon(self, status: str = "approved", **answer: Any) -> None:
+        """Decide a little after the next question was asked."""
+
+        def operator() -> None:
+            while not any(item["status"] == "pending" for item in list(self.interrupts.values())):
+                time.sleep(0.01)
+            time.sleep(0.05)
+            self.decide(status, **answer)
+
+        threading.Thread(target=operator, daemon=True).start()
+
+    # -- The routes -----------------------------------------------------------------------------------
+
+    def handle(self, method: str, path: str, query: Json, key: str, body: Json) -> tuple[int, Any]:
+        match method, path.removeprefix("/api/v1/").split("/"):
+            case "POST", ["interrupts"]:
+                return self.create(key, body)
+            case "GET", ["interrupts"]:
+                return self.list(query)
+            case "GET", ["events"]:
+                return self.stream(query)
+            case "GET", ["interrupts", pk] if pk in self.interrupts:
+                return 200, self.interrupts[pk]
+            case "GET", ["interrupts", pk, "status"]:
+                return 200, self.status(pk)
+            case "GET", ["interrupts", pk, "wait"]:
+                if self.holds:
+                    with self.changed:
+                        held = float(query["timeout"])
+                        self.changed.wait_for(lambda: self.interrupts[pk]["status"] != "pending", held)
+                return 200, self.status(pk)
+            case "POST", ["interrupts", pk, "cancel"]:
+                if self.interrupts[pk]["status"] != "pending":
+                    current = self.interrupts[pk]
+                    return 409, {"title": "Conflict", "code": current["status"], "current": current}
+                self.decide("cancelled")
+                return 200, self.interrupts[pk]
+            case "POST", ["interrupts", _, "comments"]:
+                self.comments.append(body["body"])
+                return 201, {}
+        return 404, {
+            "title": "Not Found",
+            "status": 404,
+            "code": "not_found",
+            "detail": "There is nothing here.",
+        }
+
+    def create(self, key: str, body: Json) -> tuple[int, Json]:
+        if not str(body.get("reason", "")).strip():
+            return 400, {"title": "Bad Request", "code": "invalid", "errors": {"reason": ["Say why."]}}
+        with self.changed:
+            for item in self.interrupts.values():
+                if item["key"] == key:
+                    return (200, item) if self.bodies[item["id"]] == body else (422, {"code": "key_reused"})
+            item = {
+                "id": f"int_{len(self.interrupts)}",
+                "status": "pending",
+                "key": key,
+                "tool_args": {},
+                **body,
+            }
+            self.interrupts[item["id"]], self.bodies[item["id"]] = item, body
+            return 201, item
+
+    def list(self, query: Json) -> tuple[int, Json]:
+        found = [
+            item
+            for item in reversed(self.interrupts.values())
+            if item["key"] == query.get("key", item["key"])
+        ]
+        start, limit = int(query.get("cursor", 0)), int(query.get("limit", 50))
+        more = (
+            f"https://elsewhere.example/interrupts?cursor={start + limit}" if found[start + limit :] else None
+        )
+        return 200, {"results": found[start : start + limit], "next": more, "previous": None}
+
+    def status(self, pk: str) -> Json:
+        item = self.interrupts[pk]
+        asked = ("status", "modifications", "response", "rejection_reason", "resolved_by", "resolved_at")
+        return {"approved": item["status"] == "approved", **{name: item.get(name) for name in asked}}
+
+    def stream(self, query: Json) -> tuple[int, Json]:
+        epoch, _, position = query.get("after", "a:0").partition(":")
+        if epoch != "a":
+            return 409, {"title": "Conflict", "status": 409, "code": "reset", "cursor": "a:0"}
+        page = self.events[int(position) :][:2]
+        return 200, {"results": page, "cursor": page[-1]["cursor"] if page else f"a:{position}"}
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Speak HTTP for a Loopback."""
+
+    protocol_version = "HTTP/1.1"
+    loopback: Loopback
+
+    def do_GET(self) -> None:
+        self.serve()
+
+    def do_POST(self) -> None:
+        self.serve()
+
+    def serve(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or "{}")
+        url = urlsplit(self.path)
+        query = {name: values[0] for name, values in parse_qs(url.query).items()}
+        key = self.headers.get("Idempotency-Key", "")
+        self.loopback.asked.append((self.command, url.path.removeprefix("/api/v1/")))
+        fault = self.loopback.faults.popleft() if self.loopback.faults else None
+        status, document = 0, {}
+        if fault is None or fault.handled or isinstance(fault, Cut):
+            status, document = self.loopback.handle(self.command, url.path, query, key, body)
+        text = json.dumps(document).encode()
+        if fault is None:
+            self.say(status, text)
+        else:
+            fault.answer(self, status, text)
+
+    def say(self, status: int, body: bytes, *, length: int | None = None, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body) if length is None else length))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: Any) -> None:
+        """Keep the tests' output quiet."""

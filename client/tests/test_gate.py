@@ -1,0 +1,148 @@
+"""A gate asks before the call, and the call that runs is the one that was approved."""
+
+from typing import Any
+
+import pytest
+from hitl_client import HITL, AsyncHITL, InterruptSignal, Rejected, session
+from loopback import Loopback
+
+
+def test_a_gated_function_runs_when_it_was_approved(hitl: HITL, server: Loopback) -> None:
+    ran = []
+
+    @hitl.gate
+    def delete_file(path: str, force: bool = False) -> str:
+        """Delete a file."""
+        ran.append(path)
+        return path
+
+    server.soon()
+    assert delete_file("a.txt") == "a.txt"
+    assert ran == ["a.txt"]
+    assert delete_file.__doc__ == "Delete a file."
+    asked = server.bodies["int_0"]
+    assert asked["reason"] == "Tool 'delete_file' requires approval"
+    assert (asked["tool_name"], asked["tool_args"]) == ("delete_file", {"path": "a.txt", "force": False})
+    assert asked["args_schema"]["required"] == ["path"]
+
+
+def test_what_was_rejected_does_not_run(hitl: HITL, server: Loopback) -> None:
+    ran = []
+
+    @hitl.gate(tool_name="drop", reason="This is final", priority="critical")
+    def drop_table(name: str) -> None:
+        ran.append(name)
+
+    server.soon("rejected")
+    with pytest.raises(Rejected):
+        drop_table("users")
+    assert ran == []
+    asked = server.bodies["int_0"]
+    assert (asked["tool_name"], asked["reason"], asked["priority"]) == ("drop", "This is final", "critical")
+
+
+def test_only_calls_that_need_it_are_asked_about(hitl: HITL, server: Loopback) -> None:
+    @hitl.gate(when=lambda order, amount: amount > 100)
+    def refund(order: int, amount: float) -> float:
+        return amount
+
+    assert refund(7, amount=100) == 100
+    assert server.asked == []
+    server.soon()
+    assert refund(7, amount=100.01) == 100.01
+    assert len(server.interrupts) == 1
+
+
+def test_an_edit_reaches_the_function_with_its_types(hitl: HITL, server: Loopback) -> None:
+    @hitl.gate
+    def call(first: int, /, *rest: int, flag: bool = False, **more: Any) -> tuple[Any, ...]:
+        return first, rest, flag, more
+
+    server.soon()
+    assert call(1, 2, 3, x=None) == (1, (2, 3), False, {"x": None})
+    edited = {"first": 1.5, "rest": [4], "more": {"y": {"z": [True]}}}
+    server.soon(modifications=edited)
+    assert call(1, 2, 3, flag=True, x=None) == (1.5, (4,), False, {"y": {"z": [True]}})
+
+
+def test_an_edit_the_function_cannot_take_does_not_run(hitl: HITL, server: Loopback) -> None:
+    @hitl.gate
+    def delete_file(path: str) -> str:
+        return path
+
+    for edit in ({"path": "b", "force": True}, {}):
+        server.soon(modifications=edit)
+        with pytest.raises(TypeError, match=r"force|path"):
+            delete_file("a")
+
+
+def test_a_method_keeps_its_object_and_does_not_show_it(hitl: HITL, server: Loopback) -> None:
+    class Shop:
+        name = "corner"
+
+        @hitl.gate
+        def refund(self, amount: int) -> tuple[str, int]:
+            return self.name, amount
+
+    server.soon(modifications={"amount": 3})
+    assert Shop().refund(5) == ("corner", 3)
+    assert server.bodies["int_0"]["tool_args"] == {"amount": 5}
+
+
+def test_a_redacted_argument_is_not_shown_and_still_counts(hitl: HITL, server: Loopback) -> None:
+    @hitl.gate(redact=["password"], mode="raise")
+    def login(user: str, password: str) -> tuple[str, str]:
+        return user, password
+
+    def run(password: str) -> Any:
+        with session("s"):
+            return login("ann", password)
+
+    with pytest.raises(InterruptSignal):
+        run("hunter2")
+    assert server.bodies["int_0"]["tool_args"] == {"user": "ann", "password": "[redacted]"}
+    server.decide(modifications={"user": "bob", "password": "[redacted]"})
+    assert run("hunter2") == ("bob", "hunter2")
+    with pytest.raises(InterruptSignal):
+        run("hunter3")
+    assert "hunter" not in str(server.interrupts)
+
+
+def test_redacting_what_is_not_there_is_a_mistake(hitl: HITL) -> None:
+    with pytest.raises(TypeError, match="no argument pasword"):
+
+        @hitl.gate(redact=["pasword"])
+        def login(password: str) -> None: ...
+
+
+async def test_an_async_function_is_gated_by_either_client(hitl: HITL, server: Loopback) -> None:
+    async with AsyncHITL(server.url, "hitl_key") as ahitl:
+        for number, client in enumerate((hitl, ahitl)):
+
+            @client.gate
+            async def double(value: int) -> int:
+                return 2 * value
+
+            server.soon(modifications={"value": 4})
+            with session(f"run {number}"):
+                assert await double(1) == 8
+            assert server.bodies[f"int_{number}"]["session_id"] == f"run {number}"
+
+
+async def test_the_async_client_does_not_gate_what_would_block(server: Loopback) -> None:
+    async with AsyncHITL(server.url, "hitl_key") as hitl:
+        with pytest.raises(TypeError, match="gate it with HITL"):
+
+            @hitl.gate
+            def blocking() -> None: ...
+
+
+async def test_a_signal_passes_through_a_thread(hitl: HITL, server: Loopback) -> None:
+    @hitl.gate(mode="raise", session_id="s")
+    async def pay(amount: int) -> int:
+        return amount
+
+    with pytest.raises(InterruptSignal):
+        await pay(5)
+    server.decide()
+    assert await pay(5) == 5

@@ -1,0 +1,8 @@
+"""The app that keeps what happened."""
+
+from django.apps import AppConfig
+
+
+class EventsConfig(AppConfig):
+    name = "events"
+    verbose_name = "Events"

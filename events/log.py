@@ -1,0 +1,168 @@
+"""Write events in the transaction that made them true.
+
+Everything that changes rows runs inside :func:`unit_of_work`. What it records is written at its end: the
+streams are locked in the order of their names (so that bulk verbs cannot deadlock), each event takes the
+next position and is chained to the one before it, and the head is stored. Taking the position last means
+that positions become visible in order and without gaps, however long other transactions take.
+"""
+
+import datetime as dt
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+import orjson
+from django.db import connection, transaction
+
+from events import nudges
+from events.clock import as_datetime, now_sql
+from events.ids import new_id
+from events.models import Stream
+
+_ROWS_PER_INSERT = 500
+
+
+class TooManyOpen(Exception):
+    """The stream would hold more unresolved items than its agent may have open."""
+
+
+@dataclass(slots=True)
+class Draft:
+    """Hold an event that has no position yet."""
+
+    stream: str
+    type: str
+    subject_id: str
+    session_id: str
+    actor: str
+    data: str
+    opens: int = 0
+
+
+@dataclass(slots=True)
+class UnitOfWork:
+    """Collect the events of one transaction and the limits they must keep."""
+
+    drafts: list[Draft] = field(default_factory=list)
+    open_limit: int | None = None
+
+
+_current: ContextVar[UnitOfWork | None] = ContextVar("unit_of_work", default=None)
+_sqlite_writer = threading.RLock()
+
+
+@contextmanager
+def unit_of_work(open_limit: int | None = None) -> Iterator[UnitOfWork]:
+    """Run the block as one transaction and write its events at the end; nested blocks join the outer one.
+
+    SQLite has one writer: a lock in the process lets threads queue fairly instead of polling the file.
+
+    Raises:
+        TooManyOpen: with *open_limit* set, the block would leave a stream with more open items.
+    """
+    if (outer := _current.get()) is not None:
+        yield outer
+        return
+    queue: AbstractContextManager[Any] = _sqlite_writer if connection.vendor == "sqlite" else nullcontext()
+    work = UnitOfWork(open_limit=open_limit)
+    with queue, transaction.atomic():
+        token = _current.set(work)
+        try:
+            yield work
+            _flush(work)
+        finally:
+            _current.reset(token)
+
+
+def record(
+    stream: str,
+    type: str,  # noqa: A002 - the contract's name of the field
+    subject_id: str,
+    *,
+    actor: str,
+    session_id: str = "",
+    data: dict[str, Any] | None = None,
+    opens: int = 0,
+) -> None:
+    """Add an event to the unit of work under way; *opens* is +1 or -1 when it opens or resolves an item."""
+    work = _current.get()
+    if work is None:
+        raise RuntimeError("An event can only be recorded inside unit_of_work().")
+    text = orjson.dumps(data or {}).decode()
+    work.drafts.append(Draft(stream, type, subject_id, session_id, actor, text, opens))
+
+
+def digest(previous: str, row: tuple[Any, ...]) -> str:
+    """Chain a row ``(id, stream, position, type, subject, session, actor, occurred_at, data)`` to *previous*."""
+    return hashlib.sha256(orjson.dumps([previous, *row])).hexdigest()
+
+
+def _flush(work: UnitOfWork) -> None:
+    if not work.drafts:
+        return
+    drafts = sorted(work.drafts, key=lambda draft: draft.stream)  # stable: order within a stream is kept
+    heads: dict[str, int] = {}
+    with connection.cursor() as cursor:
+        for name, group in groupby(drafts, key=lambda draft: draft.stream):
+            heads[name] = _append(cursor, name, list(group), work.open_limit)
+    nudges.after_commit(heads)
+
+
+def _append(cursor: Any, name: str, drafts: list[Draft], open_limit: int | None) -> int:
+    opened = sum(draft.opens for draft in drafts)
+    head = _lock(cursor, name)
+    if head is None:
+        Stream.objects.bulk_create([Stream(name=name)], ignore_conflicts=True)
+        head = _lock(cursor, name)
+        assert head is not None
+    position, previous, open_items, now = head
+    if open_limit is not None and opened > 0 and open_items + opened > open_limit:
+        raise TooManyOpen(name)
+    moment = as_datetime(now)
+    rows = []
+    for draft in drafts:
+        position += 1
+        row = (
+            new_id("evt"), name, position, draft.type, draft.subject_id, draft.session_id, draft.actor, moment,
+            draft.data,
+        )  # fmt: skip
+        previous = digest(previous, row)
+        rows.append((*row, previous))
+    _insert(cursor, rows)
+    cursor.execute(
+        "UPDATE events_stream SET position = %s, head_hash = %s, open_items = open_items + %s WHERE name = %s",
+        [position, previous, opened, name],
+    )
+    return position
+
+
+def _lock(cursor: Any, name: str) -> tuple[int, str, int, Any] | None:
+    lock = "" if connection.vendor == "sqlite" else "FOR NO KEY UPDATE"  # IMMEDIATE has locked SQLite already
+    cursor.execute(
+        f"SELECT position, head_hash, open_items, {now_sql()} FROM events_stream WHERE name = %s {lock}",  # noqa: S608
+        [name],
+    )
+    row: tuple[int, str, int, Any] | None = cursor.fetchone()
+    return row
+
+
+def _insert(cursor: Any, rows: list[tuple[Any, ...]]) -> None:
+    for start in range(0, len(rows), _ROWS_PER_INSERT):
+        part = rows[start : start + _ROWS_PER_INSERT]
+        places = ", ".join(["(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"] * len(part))
+        cursor.execute(
+            "INSERT INTO events_event (id, stream, position, type, subject_id, session_id, actor, occurred_at,"
+            f" data, hash) VALUES {places}",
+            [_adapt(value) for row in part for value in row],
+        )
+
+
+def _adapt(value: Any) -> Any:
+    if isinstance(value, dt.datetime):
+        return connection.ops.adapt_datetimefield_value(value)
+    return value

@@ -1,0 +1,104 @@
+"""What happened, in which order, and who holds the clock."""
+
+from typing import Any
+
+from django.db import models
+from django.db.models.functions import Now
+
+from events.ids import new_id
+
+SYSTEM = "system"
+
+
+def new_epoch() -> str:
+    return new_id("ep")
+
+
+class Stream(models.Model):
+    """Hold the head of one gapless sequence of events: an agent's, or ``system``.
+
+    Locking this row is what orders the events of a stream, so it is always the last thing a transaction
+    takes. ``epoch`` changes when a backup is restored: cursors handed out before then no longer hold.
+    """
+
+    name = models.CharField(primary_key=True, max_length=255)
+    epoch = models.CharField(max_length=32, default=new_epoch)
+    position = models.BigIntegerField(default=0)
+    head_hash = models.CharField(max_length=64, blank=True, default="")
+    open_items = models.IntegerField(default=0, help_text="Subjects of this stream that are not yet resolved.")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def cursor(self) -> str:
+        return f"{self.epoch}:{self.position}"
+
+
+class Event(models.Model):
+    """Record one change for good: audit trail, outbox and what sockets stream, in one row.
+
+    ``data`` is the JSON text exactly as it was hashed. The subject is named by id, not by foreign key, so
+    that the record outlives cleanup.
+    """
+
+    id = models.CharField(primary_key=True, max_length=32)
+    stream = models.CharField(max_length=255)
+    position = models.BigIntegerField()
+    type = models.CharField(max_length=64)
+    subject_id = models.CharField(max_length=32, db_index=True)
+    session_id = models.CharField(max_length=255, blank=True)
+    actor = models.CharField(max_length=255)
+    occurred_at = models.DateTimeField()
+    data = models.TextField()
+    hash = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ["occurred_at", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["stream", "position"], name="event_position_once"),
+        ]
+        indexes = [models.Index(fields=["occurred_at", "id"], name="event_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.subject_id}"
+
+
+class Subject(models.Model):
+    """Be something with a life cycle. Only :func:`events.transitions.perform` changes ``status``.
+
+    ``version`` counts the changes; ``expires_at`` is judged by the database's clock.
+    """
+
+    id = models.CharField(primary_key=True, max_length=32)
+    status = models.CharField(max_length=16)
+    version = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField(null=True, blank=True)
+    resolved_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def stream(self) -> str:
+        """Return the name of the stream that this subject's events belong to."""
+        raise NotImplementedError
+
+    @property
+    def session(self) -> str:
+        """Return the session that this subject's events belong to."""
+        return ""
+
+
+class JobLease(models.Model):
+    """Let one beat at a time do a job, and show when it last did."""
+
+    job = models.CharField(primary_key=True, max_length=100)
+    holder = models.CharField(max_length=64, blank=True)
+    held_until = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    result: Any = models.JSONField(null=True)
+
+    def __str__(self) -> str:
+        return self.job

@@ -1,0 +1,113 @@
+"""Read the record: a stream after a cursor, a subject's history, all streams by time."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from django.db.models import QuerySet
+
+from events.clock import iso
+from events.models import SYSTEM, Event, Stream
+
+_COLUMNS = ("id", "stream", "position", "type", "subject_id", "session_id", "actor", "occurred_at", "data")
+
+
+class CursorReset(Exception):
+    """The cursor is of another epoch or lies beyond the head: the reader must start from ``cursor``."""
+
+    def __init__(self, cursor: str) -> None:
+        super().__init__(f"This cursor does not belong to the stream as it is now. Start from {cursor}.")
+        self.cursor = cursor
+
+
+class BadCursor(ValueError):
+    """The text is not a cursor at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Hold one event encoded once, for any number of readers."""
+
+    stream: str
+    position: int
+    type: str
+    subject_id: str
+    text: str
+
+
+def stream_of(name: str) -> Stream:
+    """Return the stream called *name*; one that has no events yet is made on the spot."""
+    stream, _ = Stream.objects.get_or_create(name=name)
+    return stream
+
+
+def position_after(stream: Stream, cursor: str) -> int:
+    """Return the position that *cursor* names in *stream*; an empty cursor is the beginning.
+
+    Raises:
+        BadCursor: it is not of the form ``epoch:position``.
+        CursorReset: it is of another epoch, or beyond the head.
+    """
+    if not cursor:
+        return 0
+    epoch, colon, digits = cursor.rpartition(":")
+    if not colon or not digits.isascii() or not digits.isdigit() or len(digits) > 18:
+        raise BadCursor("A cursor is what an earlier answer gave as `cursor`; leave it out to start from the beginning.")
+    if epoch != stream.epoch or int(digits) > stream.position:
+        raise CursorReset(stream.cursor)
+    return int(digits)
+
+
+def frames_after(name: str, epoch: str, position: int, limit: int, types: Iterable[str] = ()) -> list[Frame]:
+    """Return up to *limit* events of stream *name* after *position*, oldest first."""
+    rows = Event.objects.filter(stream=name, position__gt=position).order_by("position")
+    if types:
+        rows = rows.filter(type__in=types)
+    return [
+        Frame(name, row[2], row[3], row[4], encode(row, epoch)) for row in rows.values_list(*_COLUMNS)[:limit]
+    ]
+
+
+def encode(row: tuple[Any, ...], epoch: str) -> str:
+    """Write one row of ``_COLUMNS`` as the contract's event; its data is passed on as it was stored."""
+    identifier, stream, position, event_type, subject, session, actor, occurred_at, data = row
+    document = {
+        "id": identifier,
+        "cursor": f"{epoch}:{position}",
+        "type": event_type,
+        "subject_id": subject,
+        "session_id": session,
+        "agent": "" if stream == SYSTEM else stream,
+        "actor": actor,
+        "occurred_at": iso(occurred_at),
+        "data": orjson.Fragment(data),
+    }
+    return orjson.dumps(document).decode()
+
+
+def encoded(rows: QuerySet[Event]) -> list[str]:
+    """Return *rows* as JSON texts, in their order, whatever their streams."""
+    found = list(rows.values_list(*_COLUMNS))
+    epochs = {name: epoch for name, (epoch, _) in heads({row[1] for row in found}).items()}
+    return [encode(row, epochs.get(row[1], "")) for row in found]
+
+
+def history(subject_id: str) -> list[dict[str, Any]]:
+    """Return what happened to one subject, oldest first."""
+    rows = Event.objects.filter(subject_id=subject_id).order_by("position")
+    return [
+        {"id": pk, "type": event_type, "actor": actor, "occurred_at": iso(occurred_at), "data": orjson.loads(data)}
+        for pk, event_type, actor, occurred_at, data in rows.values_list("id", "type", "actor", "occurred_at", "data")
+    ]
+
+
+def across_streams() -> QuerySet[Event]:
+    """Return every event, newest first, for people who read by time."""
+    return Event.objects.order_by("-occurred_at", "-id")
+
+
+def heads(names: Iterable[str] | None = None) -> dict[str, tuple[str, int]]:
+    """Return ``{stream: (epoch, position)}`` of *names*, or of all streams."""
+    streams = Stream.objects.all() if names is None else Stream.objects.filter(name__in=list(names))
+    return {name: (epoch, position) for name, epoch, position in streams.values_list("name", "epoch", "position")}

@@ -1,0 +1,21 @@
+"""The project as an app, for its checks, its commands and its schedules; and the admin site."""
+
+from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
+from django.db.models.signals import post_migrate
+
+from hitl_project import schedule
+
+
+class ProjectConfig(AppConfig):
+    name = "hitl_project"
+    verbose_name = "HITL server"
+
+    def ready(self) -> None:
+        from hitl_project import checks  # noqa: F401, PLC0415 - checks register once the apps are loaded
+
+        post_migrate.connect(schedule.install, sender=self)
+
+
+class HITLAdminConfig(AdminConfig):
+    default_site = "hitl_project.site.HITLAdminSite"

@@ -1,0 +1,42 @@
+"""The ASGI application: calls that wait, sockets, and everything else by Django."""
+
+import os
+from typing import Any
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hitl_project.settings")
+django_app = get_asgi_application()
+
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402 - the apps must be loaded first
+from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+from django.urls import re_path  # noqa: E402
+
+from agents.api import waiting_route as events_route  # noqa: E402
+from agents.sockets import AgentDoor, OperatorDoor  # noqa: E402
+from events.consumers import AgentConsumer, OperatorConsumer  # noqa: E402
+from hitl_project.limits import BodyLimit  # noqa: E402
+from interrupts.waiting import route as interrupts_route  # noqa: E402
+
+WAITING = (interrupts_route, events_route)
+
+
+async def http(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """Answer what waits without Django's middleware, and pass the rest on."""
+    for route in WAITING:
+        if (groups := route.match(scope)) is not None:
+            return await route(scope, receive, send, groups)
+    return await django_app(scope, receive, send)
+
+
+agents = AgentDoor(AgentConsumer.as_asgi())
+operators = AllowedHostsOriginValidator(OperatorDoor(OperatorConsumer.as_asgi()))
+
+application = ProtocolTypeRouter(
+    {
+        "http": BodyLimit(http),
+        "websocket": URLRouter(
+            [re_path(r"^ws/agents/?$", agents), re_path(r"^ws/(?:operators|events)/?$", operators)]
+        ),
+    }
+)

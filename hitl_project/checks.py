@@ -1,0 +1,67 @@
+"""Explain a setting that cannot work, in a sentence, before the server starts."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import Error, Tags, Warning, register
+from django.db import connection
+
+
+@register(Tags.security)
+def hosts_are_named(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """A wildcard would let any site's pages open operators' sockets: their Origin is held against this list."""
+    if any(host in ("*", ".") for host in settings.ALLOWED_HOSTS):
+        return [
+            Error(
+                "HITL_ALLOWED_HOSTS contains '*', so every origin could open an operator's socket.",
+                hint="Name the hosts, separated by commas: HITL_ALLOWED_HOSTS=hitl.example.com",
+                id="hitl.E001",
+            )
+        ]
+    return []
+
+
+@register(Tags.security)
+def secrets_are_long(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """A short secret can be guessed."""
+    return [
+        Error(f"{name} has fewer than 32 characters.", hint=f"Unset {name} to have one drawn.", id="hitl.E002")
+        for name, value in (("HITL_SECRET_KEY", settings.SECRET_KEY), ("HITL_KEY_PEPPER", settings.HITL_KEY_PEPPER))
+        if len(value) < 32
+    ]
+
+
+@register(Tags.database)
+def processes_can_hear_each_other(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """PostgreSQL may serve many processes, SQLite serves one; Redis is what several need between them."""
+    if settings.REDIS_URL and connection.vendor == "sqlite":
+        return [
+            Error(
+                "REDIS_URL is set but DATABASE_URL is not: several processes cannot share SQLite well.",
+                hint="Set DATABASE_URL=postgresql://…, or unset REDIS_URL for the embedded set-up.",
+                id="hitl.E003",
+            )
+        ]
+    return []
+
+
+@register()
+def database_is_known(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """The conditional updates and the clock are written for these two."""
+    if connection.vendor not in ("postgresql", "sqlite"):
+        return [
+            Error(
+                f"The database {connection.vendor!r} is not supported.",
+                hint="Set DATABASE_URL=postgresql://user:password@host/name, or leave it out for SQLite.",
+                id="hitl.E004",
+            )
+        ]
+    return []
+
+
+@register()
+def review_is_on(app_configs: Any, **kwargs: Any) -> list[Warning]:
+    """Switched off, approvals are given by nobody: say so at every start."""
+    if not settings.HITL_ENABLED:
+        return [Warning("HITL_ENABLED is off: approvals and confirmations pass unseen.", id="hitl.W001")]
+    return []

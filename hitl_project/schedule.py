@@ -1,0 +1,24 @@
+"""When the jobs run: rows of django-celery-beat, made after each migrate, theirs to change afterwards."""
+
+from typing import Any
+
+EVERY = {
+    "events.tasks.heartbeat": 10,
+    "interrupts.tasks.expire_overdue_interrupts": 30,
+    "agents.tasks.sweep_socket_tickets": 3_600,
+    "reviews.tasks.cleanup_resolved_items": 86_400,
+}
+"""Seconds between two runs, by task."""
+
+
+def install(sender: Any, apps: Any, **kwargs: Any) -> None:
+    """Add the schedules that are not in the database yet; one that an administrator changed stays as it is."""
+    try:
+        interval_model = apps.get_model("django_celery_beat", "IntervalSchedule")
+        task_model = apps.get_model("django_celery_beat", "PeriodicTask")
+    except LookupError:  # migrated to a state before them
+        return
+    for task, seconds in EVERY.items():
+        if not task_model.objects.filter(task=task).exists():
+            interval, _ = interval_model.objects.get_or_create(every=seconds, period="seconds")
+            task_model.objects.create(name=task, task=task, interval=interval)

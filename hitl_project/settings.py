@@ -1,0 +1,281 @@
+"""Settings: one file for both set-ups, chosen by DATABASE_URL and REDIS_URL.
+
+Without them: SQLite and memory in one process. With them: PostgreSQL and Redis, any number of processes.
+`checks.py` beside this file explains a wrong or missing value in a sentence.
+"""
+
+from pathlib import Path
+
+import environ
+import structlog
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from hitl_project.environment import data_folder, generated_secret
+from hitl_project.logs import without_query_string
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+
+def whole_number(name: str, default: int) -> int:
+    """Read a whole number of at least one from the environment."""
+    text = env.str(name, str(default)).strip()
+    if not text.isdigit() or int(text) < 1:
+        raise ImproperlyConfigured(f"{name} must be a whole number of at least 1, not {text!r}.")
+    return int(text)
+
+
+DATA_DIR = data_folder(env.str("HITL_DATA_DIR", ""), BASE_DIR / "var")
+SECRET_KEY = env.str("HITL_SECRET_KEY", "") or generated_secret(DATA_DIR, "secret_key")
+HITL_KEY_PEPPER = env.str("HITL_KEY_PEPPER", "") or generated_secret(DATA_DIR, "key_pepper")
+
+DEBUG = env.bool("HITL_DEBUG", False)
+ALLOWED_HOSTS = env.list("HITL_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("HITL_TRUSTED_ORIGINS", default=[])
+HTTPS = env.bool("HITL_HTTPS", False)
+
+# --- The product -----------------------------------------------------------------------------------
+
+HITL_ENABLED = env.bool("HITL_ENABLED", True)
+HITL_DEFAULT_EXPIRATION_HOURS = whole_number("HITL_DEFAULT_EXPIRATION_HOURS", 24)
+HITL_CLEANUP_DAYS = whole_number("HITL_CLEANUP_DAYS", 30)
+HITL_CALLS_PER_MINUTE = whole_number("HITL_CALLS_PER_MINUTE", 6_000)
+HITL_OPEN_ITEMS_PER_AGENT = whole_number("HITL_OPEN_ITEMS_PER_AGENT", 1_000)
+HITL_CLAIM_MINUTES = 10
+
+# --- Where things are kept -------------------------------------------------------------------------
+
+DATABASE_URL = env.str("DATABASE_URL", "")
+REDIS_URL = env.str("REDIS_URL", "")
+EMBEDDED = not REDIS_URL
+
+if DATABASE_URL:
+    DATABASES = {"default": env.db_url("DATABASE_URL")}
+else:
+    DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": DATA_DIR / "db.sqlite3"}}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    DATABASES["default"] |= {
+        "CONN_MAX_AGE": 0,  # the pool keeps the connections
+        "OPTIONS": {"pool": {"min_size": 1, "max_size": whole_number("HITL_POOL_SIZE", 8), "timeout": 10}},
+    }
+else:
+    DATABASES["default"] |= {
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+        },
+        "TEST": {"NAME": DATA_DIR / "test.sqlite3"},
+    }
+
+if REDIS_URL:
+    CHANNEL_LAYERS = {
+        "default": {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "CONFIG": {"hosts": [REDIS_URL]},
+        }
+    }
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": REDIS_URL,
+            "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
+        }
+    }
+else:
+    CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+CELERY_BROKER_URL = REDIS_URL or "memory://"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_ALWAYS_EAGER = EMBEDDED
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+DJANGO_CELERY_BEAT_TZ_AWARE = True
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+TIME_ZONE = "UTC"
+USE_TZ = True
+LANGUAGE_CODE = "en"
+USE_I18N = True
+
+# --- The parts -------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "hitl_project.apps.ProjectConfig",
+    "hitl_project.apps.HITLAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "csp",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_celery_beat",
+    "django_structlog",
+    "events",
+    "agents",
+    "reviews",
+    "interrupts",
+    "requests_app",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+]
+
+ROOT_URLCONF = "hitl_project.urls"
+APPEND_SLASH = False
+ASGI_APPLICATION = "hitl_project.asgi.application"
+WSGI_APPLICATION = "hitl_project.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT.mkdir(exist_ok=True)
+WHITENOISE_USE_FINDERS = True
+
+# --- Safety ----------------------------------------------------------------------------------------
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "manifest-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    }
+}
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "/admin/login/"
+LOGIN_REDIRECT_URL = "/admin/"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("HITL_BEHIND_PROXY", False) else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+# One KiB above the API's own limit, so that the API answers 413 itself.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+
+# --- HTTP API --------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "agents.authentication.KeyAuthentication",
+        "agents.authentication.OperatorSessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["agents.permissions.MayCall"],
+    "DEFAULT_THROTTLE_CLASSES": ["agents.throttles.CallsPerMinute"],
+    "DEFAULT_PARSER_CLASSES": ["events.http.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["events.http.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "events.http.AlwaysJSON",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PAGINATION_CLASS": None,
+    "EXCEPTION_HANDLER": "events.problems.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "HITL server",
+    "DESCRIPTION": "Agents ask, people decide.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PUBLIC": True,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "PREPROCESSING_HOOKS": ["hitl_project.openapi.native"],
+    "POSTPROCESSING_HOOKS": ["hitl_project.openapi.with_components"],
+    "APPEND_COMPONENTS": {
+        "securitySchemes": {
+            "key": {"type": "http", "scheme": "bearer", "description": "A key: hitl_…"},
+            "session": {"type": "apiKey", "in": "cookie", "name": "sessionid"},
+        }
+    },
+    "SECURITY": [{"key": []}, {"session": []}],
+}
+
+# --- Logs ------------------------------------------------------------------------------------------
+
+SHARED_PROCESSORS = [
+    structlog.contextvars.merge_contextvars,
+    without_query_string,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+structlog.configure(
+    processors=[
+        structlog.stdlib.filter_by_level,
+        *SHARED_PROCESSORS,
+        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+    ],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    cache_logger_on_first_use=True,
+)
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "json": {
+            "()": structlog.stdlib.ProcessorFormatter,
+            "foreign_pre_chain": SHARED_PROCESSORS,
+            "processors": [
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(),
+            ],
+        }
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stderr"], "level": env.str("HITL_LOG_LEVEL", "INFO").upper()},
+    "loggers": {
+        "django_structlog": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},
+        "django_celery_beat": {"level": "WARNING"},
+        "celery": {"level": "WARNING"},
+        "uvicorn": {"level": "WARNING"},
+        "httpx": {"level": "WARNING"},
+    },
+}

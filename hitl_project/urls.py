@@ -1,0 +1,29 @@
+"""Where everything is mounted. The seeds' prefixes are the same routes under other names."""
+
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
+
+from events.http import API_PREFIXES
+from hitl_project import docs, health
+
+handler400 = "events.problems.bad_request"
+handler404 = "events.problems.page_not_found"
+handler500 = "events.problems.server_error"
+
+api: list[URLPattern | URLResolver] = [
+    path("", include("interrupts.urls")),
+    path("", include("agents.urls")),
+    path("", include("reviews.urls")),
+]
+
+urlpatterns = [
+    path("", RedirectView.as_view(url="/admin/")),
+    path("admin/", admin.site.urls),
+    path("healthz", health.healthz),
+    path("readyz", health.readyz),
+    path("docs", docs.page),
+    path("docs/problems", docs.problems),
+    path("api/v1/schema", docs.schema, name="schema"),
+    *(path(f"{prefix}/", include((api, prefix.replace("/", "-")))) for prefix in API_PREFIXES),
+]

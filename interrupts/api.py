@@ -1,0 +1,248 @@
+"""The HTTP routes of interrupts: read the body, call the verb, show the item (contract: Interrupts)."""
+
+from typing import Any
+
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agents.callers import Caller
+from agents.permissions import Access
+from events.ids import new_id
+from events.problems import invalid
+from events.selectors import history
+from interrupts import bodies, selectors, services
+from interrupts.filters import InterruptFilter
+from interrupts.models import Interrupt
+from interrupts.openapi import INTERRUPT_FILTERS, LIST_FILTERS
+from interrupts.serializers import COLUMNS, document, etag, status
+from reviews import services as reviews
+from reviews.api import DECIDES, OPERATES, READS, VIEW, ItemViewSet, decider, idempotency_key, sent
+from events.openapi import IDEMPOTENCY_KEY, WRITE_ERRORS, describe, page_of, query, ref
+from reviews.paging import page
+
+
+class InterruptViewSet(ItemViewSet):
+    """An agent stops and asks; a person answers."""
+
+    access = {
+        "create": Access(scope="create"),
+        "batch": Access(scope="create"),
+        "list": READS,
+        "of_session": READS,
+        "of_agent": READS,
+        "retrieve": READS,
+        "status": READS,
+        "wait": READS,
+        "approve": DECIDES,
+        "reject": DECIDES,
+        "respond": DECIDES,
+        "decide": DECIDES,
+        "cancel": Access(scope="cancel", permission="reviews.decide_reviewitem"),
+        "claim": OPERATES,
+        "release": OPERATES,
+        "comments": Access(scope="create", permission=VIEW),
+    }
+
+    def current(self, caller: Caller, pk: str) -> dict[str, Any]:
+        return document(vars(selectors.interrupt(caller, pk)))
+
+    # -- Asking ---------------------------------------------------------------------------------------
+
+    @describe(
+        "Ask a person",
+        body=bodies.CREATE,
+        answer=ref("Interrupt"),
+        status=201,
+        errors=(400, 401, 403, 413, 415, 422, 429),
+        parameters=(IDEMPOTENCY_KEY,),
+        also={(200, "application/json"): ref("Interrupt")},
+    )
+    def create(self, request: Request) -> Response:
+        body = sent(request, bodies.CREATE)
+        interrupt, new = services.request(request.auth, body, key=idempotency_key(request))
+        return self._shown(interrupt, request) if not new else Response(document(vars(interrupt)), status=201)
+
+    @describe(
+        "Ask up to a hundred things at once, all or none",
+        body=bodies.BATCH,
+        answer={"type": "object", "properties": {"results": {"type": "array", "items": ref("Interrupt")}}},
+        status=201,
+        errors=(400, 401, 403, 413, 415, 422, 429),
+        parameters=(IDEMPOTENCY_KEY,),
+    )
+    @action(detail=False, methods=["post"])
+    def batch(self, request: Request) -> Response:
+        items = sent(request, bodies.BATCH)["items"]
+        key = idempotency_key(request)
+        keys = [f"{key}#{number}" if key else "" for number in range(len(items))]
+        asked = services.request_all(request.auth, items, keys=keys, batch_id=new_id("bat"))
+        new = any(is_new for _, is_new in asked)
+        shown = [document(vars(interrupt)) for interrupt, _ in asked] if new else [
+            self.current(request.auth, interrupt.pk) for interrupt, _ in asked
+        ]  # fmt: skip
+        return Response({"batch_id": shown[0]["batch_id"], "results": shown}, status=201 if new else 200)
+
+    # -- Reading --------------------------------------------------------------------------------------
+
+    @describe("List interrupts", answer=page_of("Interrupt"), errors=(400, 401, 403, 429), parameters=LIST_FILTERS)
+    def list(self, request: Request) -> Response:
+        return self._page(request, {})
+
+    @describe(
+        "List the interrupts of a session",
+        answer=page_of("Interrupt"),
+        errors=(400, 401, 403, 429),
+        parameters=INTERRUPT_FILTERS,
+    )
+    def of_session(self, request: Request, session_id: str) -> Response:
+        return self._page(request, {"session_id": session_id})
+
+    @describe(
+        "List the interrupts of an agent, by the name it gave",
+        answer=page_of("Interrupt"),
+        errors=(400, 401, 403, 429),
+        parameters=INTERRUPT_FILTERS,
+    )
+    def of_agent(self, request: Request, agent_name: str) -> Response:
+        return self._page(request, {"agent_name": agent_name})
+
+    @describe("Show an interrupt with its history", answer=ref("Interrupt"))
+    def retrieve(self, request: Request, pk: str) -> Response:
+        return Response({**self.current(request.auth, pk), "history": history(pk)})
+
+    @describe(
+        "Ask how it stands",
+        answer=ref("InterruptStatus"),
+        also={304: None},
+        description="Answers an `ETag`; with `If-None-Match` it is 304 until something changes.",
+    )
+    @action(detail=True)
+    def status(self, request: Request, pk: str) -> Response:
+        row = selectors.status_row(request.auth, pk)
+        tag = etag(row)
+        if tag in request.META.get("HTTP_IF_NONE_MATCH", ""):
+            return Response(status=304, headers={"ETag": tag})
+        return Response(status(row), headers={"ETag": tag, "Cache-Control": "no-cache"})
+
+    @describe(
+        "Wait until it is decided",
+        answer=ref("InterruptStatus"),
+        errors=(400, 401, 403, 404, 429),
+        parameters=(query("timeout", "Seconds to hold at most.", type="integer", minimum=1, maximum=60, default=30),),
+        description="Holds until decided or the time is up, then answers what `status` does.",
+    )
+    @action(detail=True)
+    def wait(self, request: Request, pk: str) -> Response:
+        # Where sockets are served this route never gets here (see interrupts.waiting). A worker that has
+        # only threads must not hold one: it answers as things stand, and the caller asks again.
+        return self.status(request, pk)
+
+    # -- Deciding -------------------------------------------------------------------------------------
+
+    @describe("Approve", body=bodies.APPROVE, answer=ref("Interrupt"), errors=WRITE_ERRORS)
+    @action(detail=True, methods=["post"])
+    def approve(self, request: Request, pk: str) -> Response:
+        body = sent(request, bodies.APPROVE)
+        interrupt = selectors.interrupt(request.auth, pk)
+        services.approve(
+            interrupt,
+            by=decider(request, body),
+            modifications=body.get("modifications"),
+            comment=body.get("comment", ""),
+            content_hash=body.get("content_hash", ""),
+        )
+        return self._shown(interrupt, request)
+
+    @describe("Reject", body=bodies.REJECT, answer=ref("Interrupt"), errors=WRITE_ERRORS)
+    @action(detail=True, methods=["post"])
+    def reject(self, request: Request, pk: str) -> Response:
+        body = sent(request, bodies.REJECT)
+        interrupt = selectors.interrupt(request.auth, pk)
+        services.reject(
+            interrupt,
+            by=decider(request, body),
+            reason=body.get("reason", ""),
+            comment=body.get("comment", ""),
+            content_hash=body.get("content_hash", ""),
+        )
+        return self._shown(interrupt, request)
+
+    @describe("Answer an input or feedback", body=bodies.RESPOND, answer=ref("Interrupt"), errors=WRITE_ERRORS)
+    @action(detail=True, methods=["post"])
+    def respond(self, request: Request, pk: str) -> Response:
+        body = sent(request, bodies.RESPOND)
+        interrupt = selectors.interrupt(request.auth, pk)
+        services.respond(
+            interrupt,
+            by=decider(request, body),
+            response=body["response"],
+            comment=body.get("comment", ""),
+            content_hash=body.get("content_hash", ""),
+        )
+        return self._shown(interrupt, request)
+
+    @describe(
+        "Approve or reject by thread", body=bodies.APPROVALS, answer=ref("Interrupt"), errors=WRITE_ERRORS,
+        description="`thread_id` is the `session_id` of the interrupt and must match.",
+    )  # fmt: skip
+    def decide(self, request: Request) -> Response:
+        body = sent(request, bodies.APPROVALS)
+        interrupt = selectors.interrupt(request.auth, body["interrupt_id"])
+        if interrupt.session_id != body["thread_id"]:
+            raise invalid({"thread_id": ["This is not the session of that interrupt."]})
+        by, content_hash = decider(request, body), body.get("content_hash", "")
+        if body["approved"]:
+            services.approve(interrupt, by=by, content_hash=content_hash)
+        else:
+            services.reject(interrupt, by=by, reason=body.get("reason", ""), content_hash=content_hash)
+        return self._shown(interrupt, request)
+
+    @describe("Take the question back", body=bodies.CANCEL, answer=ref("Interrupt"), errors=WRITE_ERRORS)
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str) -> Response:
+        body = sent(request, bodies.CANCEL)
+        interrupt = selectors.interrupt(request.auth, pk)
+        services.cancel(interrupt, by=request.auth, reason=body.get("reason", ""))
+        return self._shown(interrupt, request)
+
+    # -- Working on it --------------------------------------------------------------------------------
+
+    @describe("Take it for ten minutes", body=bodies.CLAIM, answer=ref("Interrupt"), errors=WRITE_ERRORS)
+    @action(detail=True, methods=["post"])
+    def claim(self, request: Request, pk: str) -> Response:
+        sent(request, bodies.CLAIM)
+        interrupt = selectors.interrupt(request.auth, pk)
+        reviews.claim(interrupt, by=request.auth)
+        return self._shown(interrupt, request)
+
+    @describe("Give it back", body=bodies.CLAIM, answer=ref("Interrupt"), errors=WRITE_ERRORS)
+    @action(detail=True, methods=["post"])
+    def release(self, request: Request, pk: str) -> Response:
+        sent(request, bodies.CLAIM)
+        interrupt = selectors.interrupt(request.auth, pk)
+        reviews.release(interrupt, by=request.auth)
+        return self._shown(interrupt, request)
+
+    @describe(
+        "Comment on it", body=bodies.COMMENTS, answer=ref("Interrupt"), status=201, errors=WRITE_ERRORS,
+        description="The comment is part of `history`.",
+    )  # fmt: skip
+    @action(detail=True, methods=["post"])
+    def comments(self, request: Request, pk: str) -> Response:
+        body = sent(request, bodies.COMMENTS)
+        interrupt = selectors.interrupt(request.auth, pk)
+        comment = reviews.comment(interrupt, by=request.auth, body=body["body"])
+        shown = {**self.current(request.auth, pk), "comment": comment, "history": history(pk)}
+        return Response(shown, status=201)
+
+    # -- Showing --------------------------------------------------------------------------------------
+
+    def _shown(self, interrupt: Interrupt, request: Request) -> Response:
+        return Response(self.current(request.auth, interrupt.pk))
+
+    def _page(self, request: Request, fixed: dict[str, str]) -> Response:
+        rows = selectors.interrupts(request.auth).filter(**fixed)
+        rows = InterruptFilter.narrow(rows, request.query_params)
+        found = page(rows.values(*COLUMNS), request.query_params, request.build_absolute_uri(request.path))
+        return Response({**found, "results": [document(row) for row in found["results"]]})

@@ -1,0 +1,43 @@
+"""The interrupt: what an agent wants to do or know, and what a person said to it."""
+
+from typing import Any
+
+from django.db import models
+
+from reviews.models import ReviewItem
+
+
+class Interrupt(ReviewItem):
+    """Ask a person for an approval, a confirmation, an input or feedback.
+
+    ``tool_args`` and ``data`` are never changed by a decision: ``modifications`` stand beside them, so that
+    the record shows both what was asked and what was allowed.
+    """
+
+    reason = models.CharField(max_length=1000)
+    data: Any = models.JSONField(default=dict, blank=True)
+    tool_args: Any = models.JSONField(default=dict, blank=True)
+    call_id = models.CharField(max_length=255, blank=True)
+    step_name = models.CharField(max_length=255, blank=True)
+    args_schema: Any = models.JSONField(null=True, blank=True)
+    response_schema: Any = models.JSONField(null=True, blank=True)
+    allowed_decisions: Any = models.JSONField(default=list)
+    modifications: Any = models.JSONField(null=True, blank=True)
+    response: Any = models.JSONField(null=True, blank=True)
+    rejection_reason = models.TextField(blank=True)
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """Return what a human is asked to judge: what ``content_hash`` is taken over."""
+        return {
+            "type": self.kind,
+            "reason": self.reason,
+            "tool_name": self.tool_name,
+            "tool_args": self.tool_args,
+            "data": self.data,
+        }
+
+    @property
+    def final_arguments(self) -> Any:
+        """Return the arguments that may run: the modifications where there are any, whole."""
+        return self.tool_args if self.modifications is None else self.modifications

@@ -1,0 +1,62 @@
+"""Reads of interrupts. What is overdue reads as timed out, whether or not the sweep has come by."""
+
+from typing import Any
+
+from django.db.models import Case, F, Q, QuerySet, When
+from django.db.models.functions import Now
+
+from agents.callers import Caller
+from events.problems import not_found
+from interrupts.models import Interrupt
+from reviews.selectors import is_open, time_left, visible_to, with_effective_status
+
+_HELD = Q(claimed_until__gt=Now())
+STATUS_FIELDS = (
+    "pk", "agent_id", "effective_status", "time_left", "version", "modifications", "response", "rejection_reason", "resolved_by",
+    "resolved_at", "expires_at",
+)  # fmt: skip
+
+
+def interrupts(caller: Caller) -> QuerySet[Interrupt]:
+    """Return the interrupts that *caller* may see, each with its effective status and holder."""
+    rows = with_effective_status(visible_to(caller, Interrupt.objects.all()))
+    return rows.annotate(holder=Case(When(_HELD, then=F("claimed_by__username"))))
+
+
+def interrupt(caller: Caller, pk: str) -> Interrupt:
+    """Return one interrupt.
+
+    Raises:
+        Problem: 404 when there is none that *caller* may see.
+    """
+    found = interrupts(caller).filter(pk=pk).first() if pk.isprintable() else None
+    if found is None:
+        raise not_found()
+    return found
+
+
+def status_row(caller: Caller, pk: str) -> dict[str, Any]:
+    """Return the columns that :func:`interrupts.serializers.status` shows, of one interrupt.
+
+    Raises:
+        Problem: 404 when there is none that *caller* may see.
+    """
+    rows = with_effective_status(visible_to(caller, Interrupt.objects.filter(pk=pk)))
+    row = rows.annotate(time_left=time_left()).values(*STATUS_FIELDS).first() if pk.isprintable() else None
+    if row is None:
+        raise not_found()
+    return row
+
+
+def get_pending(session_id: str = "", agent_name: str = "") -> QuerySet[Interrupt]:
+    """Return what waits for a person, of one session or agent name where given."""
+    rows = Interrupt.objects.filter(is_open()).order_by("-priority", "expires_at", "pk")
+    if session_id:
+        rows = rows.filter(session_id=session_id)
+    return rows.filter(agent_name=agent_name) if agent_name else rows
+
+
+def get_for_session(session_id: str, *, pending_only: bool = False) -> QuerySet[Interrupt]:
+    """Return the interrupts of a session, newest first: the way back for who lost an id."""
+    rows = Interrupt.objects.filter(session_id=session_id).order_by("-pk")
+    return rows.filter(is_open()) if pending_only else rows

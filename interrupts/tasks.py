@@ -1,0 +1,12 @@
+"""The clock's way into interrupts."""
+
+from celery import shared_task
+
+from events import jobs
+from interrupts import services
+
+
+@shared_task
+def expire_overdue_interrupts() -> int | None:
+    """Every 30 s: make the timeout of overdue interrupts permanent."""
+    return jobs.once("expire_overdue_interrupts", services.expire_overdue, every=30)

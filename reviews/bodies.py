@@ -1,0 +1,68 @@
+"""Pieces of request bodies that every kind of item shares, as JSON Schema 2020-12.
+
+The same dictionaries are compiled into validators and shown in the OpenAPI document, so that what is
+documented and what is checked cannot differ.
+"""
+
+import datetime as dt
+from typing import Any
+
+from events.problems import invalid
+from reviews.lifecycle import OnTimeout
+from reviews.models import Priority
+
+Schema = dict[str, Any]
+
+YEAR_SECONDS = 31_536_000
+LABEL: Schema = {"type": "string", "maxLength": 255}
+OBJECT: Schema = {"type": "object"}
+REASON: Schema = {"type": "string", "maxLength": 1000}
+PRIORITY: Schema = {"enum": [*Priority.labels, "urgent"], "default": "medium", "description": "`urgent` is read as critical."}
+EXPIRY: Schema = {
+    "expires_in": {"type": "integer", "minimum": 1, "maximum": YEAR_SECONDS, "description": "Seconds from now."},
+    "expires_at": {"type": "string", "format": "date-time", "description": "Or the moment itself, at most a year ahead."},
+    "on_timeout": {
+        "enum": OnTimeout.values,
+        "default": "expire",
+        "description": "What silence means. It never approves.",
+    },
+}
+CONTENT_HASH: Schema = {
+    "type": "string",
+    "pattern": "^[0-9a-f]{64}$",
+    "description": "The `content_hash` of what was shown. A decision about anything else is refused with 412.",
+}
+USER_ID: Schema = {
+    **LABEL,
+    "description": "The user a key with scope `on_behalf` decides for. Ignored for operators: the actor is who calls.",
+}
+COMMENT: Schema = {"type": "string", "maxLength": 10_000}
+
+
+def body(*, required: tuple[str, ...] = (), **properties: Schema) -> Schema:
+    """Return the schema of an object with these properties and no others."""
+    return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}
+
+
+def priority_of(name: str) -> int:
+    """Return the rank of a priority's name."""
+    return int(Priority.CRITICAL if name == "urgent" else Priority[name.upper()])
+
+
+def expiry_of(sent: dict[str, Any], default_seconds: int) -> tuple[int | None, dt.datetime | None]:
+    """Return the deadline of a body as (seconds from now, None) or (None, moment).
+
+    Raises:
+        Problem: both are given, or the moment has no time zone.
+    """
+    if "expires_at" not in sent:
+        return sent.get("expires_in", default_seconds), None
+    if "expires_in" in sent:
+        raise invalid({"expires_at": ["Give either expires_in or expires_at."]})
+    try:
+        moment = dt.datetime.fromisoformat(sent["expires_at"])
+    except ValueError:
+        raise invalid({"expires_at": ["Write a moment as in 2030-01-31T12:00:00Z."]}) from None
+    if moment.tzinfo is None:
+        raise invalid({"expires_at": ["Say the time zone, as in 2030-01-31T12:00:00Z."]})
+    return None, moment.astimezone(dt.UTC)

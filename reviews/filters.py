@@ -1,0 +1,35 @@
+"""Filters that say no: an unknown parameter or a value that cannot be is a 400, never a longer list."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import QueryDict
+from django_filters import FilterSet
+
+from events.problems import invalid
+from reviews import paging
+
+
+class StrictFilterSet(FilterSet):  # type: ignore[misc]
+    """Refuse what it does not know."""
+
+    @classmethod
+    def narrow(cls, rows: QuerySet[Any], query: QueryDict) -> QuerySet[Any]:
+        """Return *rows* as *query* narrows them.
+
+        Raises:
+            Problem: a parameter that does not exist or has a value that cannot be, each named.
+        """
+        names = set(query) - set(paging.PARAMETERS)
+        if unknown := names - set(cls.base_filters):
+            raise invalid(
+                {name: [f"There is no such parameter. Use {', '.join(cls.base_filters)}."] for name in sorted(unknown)}
+            )
+        if empty := [name for name in sorted(names) if not query[name]]:
+            raise invalid({name: ["Give a value, or leave the parameter out."] for name in empty})
+        if not names:
+            return rows
+        filters = cls(query, rows)
+        if not filters.is_valid():
+            raise invalid({field: [str(e) for e in errors] for field, errors in filters.errors.items()})
+        return filters.qs

@@ -1,0 +1,33 @@
+"""The states of everything a human is asked, and what can happen to an item without deciding it.
+
+    open:   pending, in_review
+    final:  approved, fulfilled, rejected, expired, cancelled
+
+An open item past its deadline already reads as its ``on_timeout`` says; the sweep makes it so for good.
+"""
+
+from django.db.models import TextChoices
+
+from events.transitions import Transition
+
+
+class Status(TextChoices):
+    PENDING = "pending"
+    IN_REVIEW = "in_review"
+    APPROVED = "approved"
+    FULFILLED = "fulfilled"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+class OnTimeout(TextChoices):
+    EXPIRE = "expire"
+    REJECT = "reject"
+
+
+OPEN = frozenset({Status.PENDING, Status.IN_REVIEW})
+FINAL = frozenset(Status) - OPEN
+
+CLAIM = Transition("claim", sources=OPEN, event="hitl.item.claimed")
+RELEASE = Transition("release", sources=OPEN, event="hitl.item.released")

@@ -1,0 +1,110 @@
+"""The reviewable item: one row for each thing a human is asked."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from agents.models import Agent
+from events.models import Subject
+from reviews.lifecycle import FINAL, OPEN, OnTimeout, Status
+
+
+class Kind(models.TextChoices):
+    """What is asked. The first four are interrupts, the others human action requests."""
+
+    APPROVAL = "approval"
+    CONFIRMATION = "confirmation"
+    INPUT = "input"
+    FEEDBACK = "feedback"
+    API_KEY = "api_key"
+    ACCOUNT_CREATION = "account_creation"
+    LEGAL_DOCUMENT = "legal_document"
+    PAYMENT_AUTHORIZATION = "payment_authorization"
+    BUSINESS_SETUP = "business_setup"
+    STRATEGIC_DECISION = "strategic_decision"
+    CUSTOM = "custom"
+
+
+class Priority(models.IntegerChoices):
+    """How urgent it is; stored as a rank so that the inbox can order by it."""
+
+    LOW = 1, "low"
+    MEDIUM = 2, "medium"
+    HIGH = 3, "high"
+    CRITICAL = 4, "critical"
+
+
+_open = Q(status__in=sorted(OPEN))
+
+
+class ReviewItem(Subject):
+    """Carry what an inbox, expiry, cleanup and access need; the children say what exactly is asked.
+
+    ``agent`` is whose key asked: access goes by it. ``agent_name`` is a label of the agent's own choosing.
+    ``content_hash`` is SHA-256 over what a human is asked to judge, and changes only with ``revision``.
+    """
+
+    kind = models.CharField(max_length=24, choices=Kind)
+    title = models.CharField(max_length=200)
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="items", db_index=False)
+    agent_name = models.CharField(max_length=255)
+    session_id = models.CharField(max_length=255, blank=True)
+    run_id = models.CharField(max_length=255, blank=True)
+    batch_id = models.CharField(max_length=255, blank=True)
+    tool_name = models.CharField(max_length=255, blank=True)
+    priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.MEDIUM)
+    on_timeout = models.CharField(max_length=8, choices=OnTimeout, default=OnTimeout.EXPIRE)
+    metadata: Any = models.JSONField(default=dict, blank=True)
+    assignee = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="assigned_items"
+    )
+    claimed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="claimed_items"
+    )
+    claimed_until = models.DateTimeField(null=True, blank=True)
+    stage = models.PositiveSmallIntegerField(default=0)
+    content_hash = models.CharField(max_length=64)
+    revision = models.PositiveIntegerField(default=1)
+    resolved_by = models.CharField(max_length=255, blank=True)
+    idempotency_key = models.CharField(max_length=300, blank=True)
+    body_digest = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        permissions = [("decide_reviewitem", "Can decide what agents ask")]
+        constraints = [
+            models.CheckConstraint(name="item_status_known", condition=Q(status__in=list(Status))),
+            models.CheckConstraint(name="item_kind_known", condition=Q(kind__in=list(Kind))),
+            models.CheckConstraint(
+                name="item_resolved_at_when_final",
+                condition=Q(status__in=sorted(FINAL), resolved_at__isnull=False)
+                | Q(status__in=sorted(OPEN), resolved_at__isnull=True),
+            ),
+            models.UniqueConstraint(
+                fields=["agent", "idempotency_key"], name="item_key_once", condition=~Q(idempotency_key="")
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["agent", "id"], name="item_by_agent"),
+            models.Index(fields=["session_id", "id"], name="item_by_session", condition=~Q(session_id="")),
+            models.Index(fields=["run_id", "id"], name="item_by_run", condition=~Q(run_id="")),
+            models.Index(fields=["batch_id"], name="item_by_batch", condition=~Q(batch_id="")),
+            models.Index(fields=["tool_name", "id"], name="item_by_tool", condition=~Q(tool_name="")),
+            models.Index(fields=["-priority", "expires_at"], name="item_open", condition=_open),
+            models.Index(fields=["expires_at"], name="item_due", condition=_open),
+            models.Index(fields=["id"], name="item_open_by_id", condition=_open),
+            models.Index(fields=["agent", "expires_at"], name="item_open_by_agent", condition=_open),
+            models.Index(fields=["resolved_at"], name="item_resolved", condition=Q(resolved_at__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def stream(self) -> str:
+        return str(self.agent_id)
+
+    @property
+    def session(self) -> str:
+        return self.session_id

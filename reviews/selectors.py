@@ -1,0 +1,76 @@
+"""Reads that hold for every kind of item: who may see it, and what state it is truly in.
+
+The truth about a deadline is the database's clock at the moment of reading: :func:`with_effective_status`
+and :func:`having_status` never wait for the sweep.
+"""
+
+from typing import Any, TypeVar
+
+from django.db.models import Case, CharField, DurationField, ExpressionWrapper, F, Q, QuerySet, Value, When
+from django.db.models.functions import Now
+
+from agents.callers import Caller
+from events.clock import overdue
+from reviews.lifecycle import OPEN, OnTimeout, Status
+from reviews.models import ReviewItem
+
+Item = TypeVar("Item", bound=ReviewItem)
+TIMED_OUT = {Status.EXPIRED: OnTimeout.EXPIRE, Status.REJECTED: OnTimeout.REJECT}
+
+
+def visible_to(caller: Caller, items: QuerySet[Item]) -> QuerySet[Item]:
+    """Return those of *items* that *caller* may see: an agent its own, an operator with permission all."""
+    if caller.user is None:
+        return items.filter(agent_id=caller.agent)
+    return items if caller.has_perm("reviews.view_reviewitem") else items.none()
+
+
+def is_open() -> Q:
+    """Match what can still be decided."""
+    return Q(status__in=sorted(OPEN)) & (Q(expires_at__isnull=True) | Q(expires_at__gt=Now()))
+
+
+def is_overdue() -> Q:
+    """Match what is past its deadline and not yet swept."""
+    return Q(status__in=sorted(OPEN)) & overdue()
+
+
+def having_status(status: str) -> Q:
+    """Match items whose effective status is *status*."""
+    if status in OPEN:
+        return Q(status=status) & is_open()
+    if status in TIMED_OUT:
+        return Q(status=status) | (is_overdue() & Q(on_timeout=TIMED_OUT[Status(status)]))
+    return Q(status=status)
+
+
+def with_effective_status(items: QuerySet[Item]) -> QuerySet[Item]:
+    """Annotate ``effective_status``: the stored one, or what an overdue item reads as."""
+    return items.annotate(
+        effective_status=Case(
+            When(is_overdue() & Q(on_timeout=OnTimeout.REJECT), then=Value(Status.REJECTED.value)),
+            When(is_overdue(), then=Value(Status.EXPIRED.value)),
+            default=F("status"),
+            output_field=CharField(),
+        )
+    )
+
+
+def time_left() -> ExpressionWrapper:
+    """Return the time until the deadline, by the database's clock; negative when it has passed."""
+    return ExpressionWrapper(F("expires_at") - Now(), output_field=DurationField())
+
+
+def open_count(agent: str, limit: int) -> int:
+    """Count the open items of *agent*, up to *limit*."""
+    return ReviewItem.objects.filter(is_open(), agent_id=agent)[:limit].count()
+
+
+def inbox() -> QuerySet[ReviewItem]:
+    """Return what waits for a person: the most urgent first, then what is due soonest."""
+    return ReviewItem.objects.filter(is_open()).order_by("-priority", "expires_at", "id")
+
+
+def claim_is_free_for(user: Any) -> Q:
+    """Match items that nobody holds, or whose holder is *user*, or whose claim has lapsed."""
+    return Q(claimed_by__isnull=True) | Q(claimed_by=user) | Q(claimed_until__lte=Now())

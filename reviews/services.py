@@ -1,0 +1,115 @@
+"""The verbs that every kind of item has: claim, release, comment, expire, clean up."""
+
+import datetime as dt
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from agents.callers import Caller
+from events import log
+from events.ids import new_id
+from events.models import SYSTEM
+from events.problems import Problem, invalid
+from events.transitions import Transition, perform, perform_all
+from reviews.lifecycle import CLAIM, FINAL, RELEASE, OnTimeout
+from reviews.models import ReviewItem
+from reviews.selectors import claim_is_free_for, is_overdue
+
+BATCH = 1_000
+COMMENT_LIMIT = 10_000
+
+
+def claim(item: ReviewItem, *, by: Caller) -> None:
+    """Take *item* for ten minutes, so that nobody else works on it; claiming again renews.
+
+    Raises:
+        TransitionConflict: it is no longer open, or (``claimed``) somebody else holds it.
+    """
+    perform(
+        CLAIM,
+        item,
+        actor=by.actor,
+        changes={
+            "claimed_by": by.user,
+            "claimed_until": Now() + dt.timedelta(minutes=settings.HITL_CLAIM_MINUTES),
+        },
+        guards={"claimed": claim_is_free_for(by.user)},
+        data={"claimed_by": by.name},
+    )
+
+
+def release(item: ReviewItem, *, by: Caller) -> None:
+    """Give *item* back. Only who holds it may, or an administrator.
+
+    Raises:
+        TransitionConflict: it is no longer open, or (``claimed``) somebody else holds it.
+    """
+    mine = Q() if by.has_perm("agents.change_agent") else claim_is_free_for(by.user)
+    perform(
+        RELEASE, item, actor=by.actor, changes={"claimed_by": None, "claimed_until": None}, guards={"claimed": mine}
+    )
+
+
+def comment(item: ReviewItem, *, by: Caller, body: str) -> dict[str, Any]:
+    """Add *body* to the history of *item*, whatever its state; return the comment."""
+    body = body.strip()
+    if not body or len(body) > COMMENT_LIMIT:
+        raise invalid({"body": [f"Write 1 to {COMMENT_LIMIT:,} characters."]})
+    written = {"comment_id": new_id("com"), "author": by.name, "body": body}
+    with log.unit_of_work():
+        log.record(
+            item.stream,
+            "hitl.item.commented",
+            item.pk,
+            actor=by.actor,
+            session_id=item.session_id,
+            data=written,
+        )
+    return written
+
+
+def timed_out(model: type[ReviewItem], transitions: dict[OnTimeout, Transition], *, reason: str) -> int:
+    """Make the timeout of every overdue *model* permanent, a batch a transaction; return how many."""
+    count = 0
+    for on_timeout, transition in transitions.items():
+        rows = model._base_manager.filter(is_overdue(), on_timeout=on_timeout).order_by("expires_at")
+        moved = BATCH
+        while moved:
+            moved = perform_all(
+                transition,
+                list(rows.only("pk", "status", "agent_id", "session_id")[:BATCH]),
+                actor=SYSTEM,
+                changes={"resolved_by": SYSTEM},
+                data={"rejection_reason": reason, "resolved_by": SYSTEM},
+            )
+            count += moved
+    return count
+
+
+def cleanup(days: int | None = None) -> int:
+    """Delete what was resolved more than *days* ago (``HITL_CLEANUP_DAYS``); its events stay. Return how many."""
+    kept = dt.timedelta(days=settings.HITL_CLEANUP_DAYS if days is None else days)
+    old = ReviewItem.objects.filter(status__in=sorted(FINAL), resolved_at__lt=Now() - kept)
+    count = 0
+    while ids := list(old.order_by("resolved_at").values_list("pk", flat=True)[:BATCH]):
+        with log.unit_of_work():
+            _, rows = ReviewItem.objects.filter(pk__in=ids).delete()
+        count += rows.get(ReviewItem._meta.label, 0)
+    return count
+
+
+def not_allowed(detail: str) -> Problem:
+    """Refuse a verb that the item was not made for."""
+    return Problem(400, "decision_not_allowed", detail)
+
+
+def unchanged(content_hash: str) -> Q:
+    """Match an item whose content is still what was judged."""
+    return Q(content_hash=content_hash)
+
+
+def stale() -> Problem:
+    """Refuse a decision about something else than what is stored."""
+    return Problem(412, "stale", "What was shown is not what is stored. Read it again, then decide.")

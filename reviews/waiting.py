@@ -1,0 +1,62 @@
+"""Wait for a decision without holding anything but a few hundred bytes (contract: ``…/wait``)."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from channels.db import database_sync_to_async
+from django.http import QueryDict
+
+from agents.asgi import WaitingRoute
+from agents.callers import Caller
+from events.hub import hub
+from events.problems import invalid
+from reviews.api import READS
+
+LONGEST, DEFAULT = 60, 30
+LOOK_AGAIN_SECONDS = 20.0
+Look = Callable[[Caller, str], "Sight"]
+
+
+class Sight:
+    """Hold what one look at an item found."""
+
+    __slots__ = ("document", "is_open", "seconds_left", "stream")
+
+    def __init__(self, stream: str, is_open: bool, seconds_left: float | None, document: dict[str, Any]) -> None:
+        self.stream, self.is_open, self.seconds_left, self.document = stream, is_open, seconds_left, document
+
+
+def waiting_route(path: str, look: Look) -> WaitingRoute:
+    """Return a route that holds until the item that *path* names as ``pk`` is no longer open."""
+    look_aside = database_sync_to_async(look)
+
+    async def wait(caller: Caller, groups: dict[str, str], query: QueryDict) -> tuple[bytes, dict[str, str]]:
+        until = time.monotonic() + _timeout(query)
+        seen = await look_aside(caller, groups["pk"])
+        if seen.is_open:
+            async with hub().subject(seen.stream, groups["pk"]) as bell:
+                while True:
+                    rung = bell.rung
+                    seen = await look_aside(caller, groups["pk"])
+                    left = until - time.monotonic()
+                    if not seen.is_open or left <= 0:
+                        break
+                    # The deadline ends the wait too: nobody rings when time passes.
+                    due = left if seen.seconds_left is None else seen.seconds_left + 0.01
+                    await bell.wait(min(left, due, LOOK_AGAIN_SECONDS), rung)
+                    if hub().closed:
+                        break
+        return orjson.dumps(seen.document), {}
+
+    return WaitingRoute(path, READS, wait)
+
+
+def _timeout(query: QueryDict) -> int:
+    text = query.get("timeout", str(DEFAULT))
+    if unknown := set(query) - {"timeout"}:
+        raise invalid({name: ["There is no such parameter. Use timeout."] for name in sorted(unknown)})
+    if not (text.isascii() and text.isdigit() and len(text) <= 2 and 1 <= int(text) <= LONGEST):
+        raise invalid({"timeout": [f"Give whole seconds from 1 to {LONGEST}."]})
+    return int(text)

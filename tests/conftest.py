@@ -1,0 +1,114 @@
+"""The cast and the doors they come through.
+
+ann reviews, bob reviews in another team, carol audits, vic only views, ada administers. `agent` asks;
+`rogue` is another agent who wants what is not its own.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.test import Client
+
+from agents import keys
+from agents.models import DEFAULT_SCOPES
+
+API = "/api/v1"
+
+
+class Door(Client):
+    """Call the API as somebody: JSON in, JSON out, problems included."""
+
+    def post_json(self, path: str, body: Any = None, **headers: str) -> Any:
+        return self.post(f"{API}{path}", {} if body is None else body, content_type="application/json", headers=headers)
+
+    def get_json(self, path: str, **query: Any) -> Any:
+        return self.get(f"{API}{path}", query)
+
+    def ask(self, **fields: Any) -> dict[str, Any]:
+        """Create an interrupt and return it."""
+        answer = self.post_json("/interrupts", {"reason": "Delete the old report?", **fields})
+        assert answer.status_code == 201, answer.content
+        found: dict[str, Any] = answer.json()
+        return found
+
+
+@pytest.fixture
+def make_user(db: None) -> Callable[..., User]:
+    def make(name: str, *roles: str) -> User:
+        user = User.objects.create_user(name, password=f"{name}-has-a-password", is_staff=True)
+        user.groups.set(Group.objects.filter(name__in=roles))
+        return user
+
+    return make
+
+
+@pytest.fixture
+def ann(make_user: Callable[..., User]) -> User:
+    return make_user("ann", "reviewer")
+
+
+@pytest.fixture
+def bob(make_user: Callable[..., User]) -> User:
+    return make_user("bob", "reviewer")
+
+
+@pytest.fixture
+def carol(make_user: Callable[..., User]) -> User:
+    return make_user("carol", "auditor")
+
+
+@pytest.fixture
+def vic(make_user: Callable[..., User]) -> User:
+    return make_user("vic", "viewer")
+
+
+@pytest.fixture
+def ada(make_user: Callable[..., User]) -> User:
+    return make_user("ada", "administrator")
+
+
+@pytest.fixture
+def make_agent(db: None) -> Callable[..., Door]:
+    """Return a function that makes an agent with a key and gives its door; ``door.key`` is the key's text."""
+
+    def make(name: str, scopes: tuple[str, ...] = DEFAULT_SCOPES) -> Door:
+        _, text = keys.create_key(keys.create_agent(name), scopes=scopes)
+        door = Door(headers={"Authorization": f"Bearer {text}"})
+        door.key = text  # type: ignore[attr-defined]
+        return door
+
+    return make
+
+
+@pytest.fixture
+def agent(make_agent: Callable[..., Door]) -> Door:
+    return make_agent("janitor")
+
+
+@pytest.fixture
+def rogue(make_agent: Callable[..., Door]) -> Door:
+    return make_agent("rogue")
+
+
+@pytest.fixture
+def enter() -> Callable[[User], Door]:
+    """Return a function that logs a person in and gives their door."""
+
+    def enter_as(user: User) -> Door:
+        door = Door()
+        door.force_login(user)
+        return door
+
+    return enter_as
+
+
+@pytest.fixture
+def as_ann(ann: User, enter: Callable[[User], Door]) -> Door:
+    return enter(ann)
+
+
+@pytest.fixture
+def as_bob(bob: User, enter: Callable[[User], Door]) -> Door:
+    return enter(bob)
