@@ -7,13 +7,13 @@ from channels.db import database_sync_to_async
 from django.http import HttpResponse, QueryDict
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import ViewSet
 
 from agents import keys
 from agents.asgi import WaitingRoute
 from agents.callers import Caller
 from agents.models import STREAM
 from agents.permissions import Access
+from agents.viewsets import CallerViewSet
 from events import selectors
 from events.hub import hub
 from events.models import Event
@@ -30,12 +30,17 @@ class Reading:
     """Hold what a call to ``GET events`` asks for, checked.
 
     Raises:
-        Problem: a parameter that does not exist or cannot be; 409 ``reset`` for a cursor that no longer holds.
+        Problem: a parameter that does not exist or cannot be; 409 ``reset`` for a cursor that is void.
     """
 
     def __init__(self, caller: Caller, query: QueryDict) -> None:
         if unknown := set(query) - set(PARAMETERS):
-            raise invalid({name: [f"There is no such parameter. Use {', '.join(PARAMETERS)}."] for name in sorted(unknown)})
+            raise invalid(
+                {
+                    name: [f"There is no such parameter. Use {', '.join(PARAMETERS)}."]
+                    for name in sorted(unknown)
+                }
+            )
         self.limit = _number(query, "limit", DEFAULT_LIMIT, 1, LIMIT)
         self.wait = _number(query, "wait", 0, 0, LONGEST_WAIT)
         self.types = [name for name in query.get("types", "").split(",") if name]
@@ -64,7 +69,9 @@ class Reading:
         elif self.types:  # nothing of these types up to the head: the next call need not look there again
             self.position = max(self.position, self.stream.position)
         texts = ",".join(frame.text for frame in frames)
-        return f'{{"results":[{texts}],"cursor":"{self.stream.epoch}:{self.position}"}}'.encode(), bool(frames)
+        return f'{{"results":[{texts}],"cursor":"{self.stream.epoch}:{self.position}"}}'.encode(), bool(
+            frames
+        )
 
     def _read_by_time(self) -> tuple[bytes, bool]:
         rows = Event.objects.order_by("id")
@@ -77,7 +84,7 @@ class Reading:
         return f'{{"results":[{",".join(found)}],"cursor":"{cursor}"}}'.encode(), bool(found)
 
 
-class EventViewSet(ViewSet):
+class EventViewSet(CallerViewSet):
     """Read the record."""
 
     access = {"list": EVENTS}
@@ -94,17 +101,26 @@ class EventViewSet(ViewSet):
             query("after", "A cursor; without one, from the beginning."),
             query("types", "Event types, separated by commas."),
             query("limit", type="integer", minimum=1, maximum=LIMIT, default=DEFAULT_LIMIT),
-            query("wait", "Seconds to hold while there is nothing.", type="integer", minimum=0, maximum=LONGEST_WAIT),
-            query("agent", "For operators: whose stream; `system` for policies, users and keys. Without it, all by time."),
+            query(
+                "wait",
+                "Seconds to hold while there is nothing.",
+                type="integer",
+                minimum=0,
+                maximum=LONGEST_WAIT,
+            ),
+            query(
+                "agent",
+                "For operators: whose stream; `system` for policies, users, keys. Without it, all by time.",
+            ),
         ),
         tag="Events",
     )
     def list(self, request: Request) -> HttpResponse:
-        body, _ = Reading(request.auth, request.query_params).read()
+        body, _ = Reading(self.caller, request.query_params).read()
         return HttpResponse(body, content_type="application/json")
 
 
-class TicketViewSet(ViewSet):
+class TicketViewSet(CallerViewSet):
     """Let a client that cannot send a header open a socket."""
 
     access = {"create": EVENTS}
@@ -122,9 +138,11 @@ class TicketViewSet(ViewSet):
         description="Open `/ws/agents?ticket=…` with it within a minute, once.",
     )
     def create(self, request: Request) -> Response:
-        if request.auth.key is None:
+        if self.caller.key is None:
             raise Problem(403, "forbidden", "A session opens /ws/operators by itself; tickets are for keys.")
-        return Response({"ticket": keys.issue_ticket(request.auth.key), "expires_in": keys.TICKET_SECONDS}, status=201)
+        return Response(
+            {"ticket": keys.issue_ticket(self.caller.key), "expires_in": keys.TICKET_SECONDS}, status=201
+        )
 
 
 async def _events(caller: Caller, groups: dict[str, str], query: QueryDict) -> tuple[bytes, dict[str, str]]:

@@ -1,7 +1,7 @@
-"""Answer calls that wait, in ASGI and before Django's middleware, so that waiting holds neither thread nor connection.
+"""Answer calls that wait, in ASGI and before Django's middleware.
 
-A :class:`WaitingRoute` knows who calls, counts the call against the limit, and then only waits. Everything
-that touches the database is short and runs in a thread.
+Waiting holds neither thread nor connection. A :class:`WaitingRoute` knows who calls, counts the call
+against the limit, and then only waits. Everything that touches the database is short and runs in a thread.
 """
 
 import asyncio
@@ -54,13 +54,19 @@ class Call:
         if not throttles.allow(found):
             seconds = str(int(throttles.seconds_left()) + 1)
             raise Problem(
-                429, "throttled", f"Too many calls. Try again in {seconds} s.", headers={"Retry-After": seconds}
+                429,
+                "throttled",
+                f"Too many calls. Try again in {seconds} s.",
+                headers={"Retry-After": seconds},
             )
         return found
 
 
 class WaitingRoute:
-    """Serve GETs of *path* (a pattern with named groups, below each of the API's prefixes) by *handler*, for callers that *access* admits."""
+    """Serve GETs of a path by a handler, for callers that *access* admits.
+
+    *path* is a pattern with named groups, and stands below each of the API's prefixes.
+    """
 
     def __init__(self, path: str, access: Access, handler: Handler) -> None:
         self._path = re.compile(f"/(?:{'|'.join(API_PREFIXES)})/{path}")
@@ -92,8 +98,12 @@ class WaitingRoute:
             problem = from_exception(error)
             if problem is None:
                 log.exception("waiting_route_failed", path=scope["path"])
-                return 500, server_error(None).content, {"content-type": CONTENT_TYPE}
-            return problem.status, orjson.dumps(problem.document()), {"content-type": CONTENT_TYPE, **problem.headers}
+                return 500, server_error().content, {"content-type": CONTENT_TYPE}
+            return (
+                problem.status,
+                orjson.dumps(problem.document()),
+                {"content-type": CONTENT_TYPE, **problem.headers},
+            )
         return 200, body, {"content-type": "application/json", "cache-control": "no-store", **headers}
 
     def _admit(self, call: Call) -> Caller:

@@ -65,7 +65,7 @@ def by_key(text: str) -> Caller:
     key = None
     if parts is not None:
         key = Key.objects.select_related("agent", "user").filter(keys.valid(), prefix=parts[0]).first()
-    if key is None or parts is None or not _same(key, parts[1]):
+    if key is None or parts is None or not keys.matches(key, parts[1]):
         raise Refused("This key is unknown, expired or revoked.")
     _touch(key)
     return of_key(key)
@@ -93,10 +93,6 @@ def by_cookie(header: str) -> Caller | None:
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(cookie.value)
     user = get_user(request)
     return of_user(user) if user.is_authenticated else None
-
-
-def _same(key: Key, secret: str) -> bool:
-    return keys.hmac.compare_digest(key.digest, keys.digest_of(secret))
 
 
 def _touch(key: Key) -> None:

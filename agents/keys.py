@@ -9,9 +9,10 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Iterable
+from typing import cast
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.db.models.functions import Least, Now
@@ -52,7 +53,12 @@ def check_scopes(scopes: Iterable[str]) -> list[str]:
     return [scope for scope in SCOPES if scope in wanted]
 
 
-def create_agent(name: str, *, description: str = "", owner: AbstractBaseUser | None = None) -> Agent:
+def matches(key: Key, secret: str) -> bool:
+    """Say whether *secret* is the secret of *key*, in a time that tells nothing."""
+    return hmac.compare_digest(key.digest, digest_of(secret))
+
+
+def create_agent(name: str, *, description: str = "", owner: User | None = None) -> Agent:
     """Make the agent called *name*, or return it; its stream begins with it.
 
     Raises:
@@ -70,7 +76,7 @@ def create_agent(name: str, *, description: str = "", owner: AbstractBaseUser | 
 
 
 def create_key(
-    holder: Agent | AbstractBaseUser,
+    holder: Agent | User,
     *,
     scopes: Iterable[str] = DEFAULT_SCOPES,
     label: str = "",
@@ -79,7 +85,11 @@ def create_key(
 ) -> tuple[Key, str]:
     """Make a key for *holder*; return it and its text, which is nowhere kept and never shown again."""
     prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
-    whose = {"agent": holder, "scopes": check_scopes(scopes)} if isinstance(holder, Agent) else {"user": holder, "scopes": []}
+    whose = (
+        {"agent": holder, "scopes": check_scopes(scopes)}
+        if isinstance(holder, Agent)
+        else {"user": holder, "scopes": []}
+    )
     with log.unit_of_work():
         key = Key.objects.create(
             prefix=prefix, digest=digest_of(secret), label=label, expires_at=expires_at, **whose
@@ -91,8 +101,7 @@ def create_key(
 def rotate(key: Key, *, overlap: dt.timedelta, actor: str) -> tuple[Key, str]:
     """Make a successor of *key*, which itself works on for *overlap* and then expires."""
     with log.unit_of_work():
-        holder = key.agent or key.user
-        assert holder is not None
+        holder = key.agent or cast(User, key.user)
         successor, text = create_key(holder, scopes=key.scopes, label=key.label, actor=actor)
         Key.objects.filter(pk=key.pk).update(expires_at=_sooner(key, overlap))
         _record("hitl.key.rotated", key, actor)
@@ -133,7 +142,8 @@ def redeem_ticket(ticket: str) -> Key | None:
 
 def sweep_tickets() -> int:
     """Delete tickets whose minute is over; return how many."""
-    return SocketTicket.objects.filter(expires_at__lt=Now()).delete()[0]
+    count, _ = SocketTicket.objects.filter(expires_at__lt=Now()).delete()
+    return count
 
 
 def _sooner(key: Key, overlap: dt.timedelta) -> Least | object:
@@ -143,5 +153,9 @@ def _sooner(key: Key, overlap: dt.timedelta) -> Least | object:
 
 def _record(event_type: str, key: Key, actor: str) -> None:
     log.record(
-        SYSTEM, event_type, f"key_{key.prefix}", actor=actor, data={"holder": key.holder, "scopes": key.scopes}
+        SYSTEM,
+        event_type,
+        f"key_{key.prefix}",
+        actor=actor,
+        data={"holder": key.holder, "scopes": key.scopes},
     )

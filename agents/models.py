@@ -7,13 +7,20 @@ from django.db.models.functions import Now
 
 from events.models import SYSTEM
 
-CREATE, READ, CANCEL, STREAM, SECRETS, ON_BEHALF = "create", "read", "cancel", "stream", "secrets", "on_behalf"
+CREATE, READ, CANCEL, STREAM, SECRETS, ON_BEHALF = (
+    "create",
+    "read",
+    "cancel",
+    "stream",
+    "secrets",
+    "on_behalf",
+)
 SCOPES = (CREATE, READ, CANCEL, STREAM, SECRETS, ON_BEHALF)
 DEFAULT_SCOPES = (CREATE, READ, CANCEL, STREAM, SECRETS)
 
 agent_name = RegexValidator(
     rf"^(?!{SYSTEM}$)[A-Za-z0-9][A-Za-z0-9._ -]{{0,99}}$",
-    f"1 to 100 letters, digits, dots, dashes, underscores or blanks, first a letter or digit; not {SYSTEM!r}.",
+    f"1 to 100 letters, digits, dots, dashes, underscores or blanks, first a letter or digit; not {SYSTEM}.",
 )
 
 

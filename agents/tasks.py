@@ -7,6 +7,6 @@ from events import jobs
 
 
 @shared_task
-def sweep_socket_tickets() -> int | None:
+def sweep_socket_tickets() -> None:
     """Hourly: forget tickets that nobody used."""
-    return jobs.once("sweep_socket_tickets", keys.sweep_tickets, every=3_600)
+    jobs.once("sweep_socket_tickets", keys.sweep_tickets, every=3_600)

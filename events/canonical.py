@@ -1,4 +1,4 @@
-"""Canonical JSON (RFC 8785) and its SHA-256: one text for one value, on every machine and after every trip."""
+"""Canonical JSON (RFC 8785) and its SHA-256: one text for one value, after any trip."""
 
 import hashlib
 from typing import Any

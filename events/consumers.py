@@ -1,4 +1,4 @@
-"""Sockets. Who is at the other end is known before a consumer runs: ``scope["listener"]`` (see `agents.sockets`).
+"""Sockets. Who is at the other end is known before a consumer runs, as ``scope["listener"]``.
 
 An agent is told everything of its own stream, from its cursor on. An operator's page is only told that
 something happened, and fetches what it may see.
@@ -16,6 +16,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 
 from events import selectors
 from events.hub import hub
+from events.models import Stream
 from events.selectors import Frame
 
 CLOSE_UNAUTHENTICATED = 4401
@@ -69,7 +70,11 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         """Answer *message*; say whether it was understood."""
         if message.get("type") == "ping":
             await self.tell({"type": "pong"})
-        return message.get("type") in ("ping", "pong", "ack")  # an ack needs no answer: the reader keeps its cursor
+        return message.get("type") in (
+            "ping",
+            "pong",
+            "ack",
+        )  # an ack needs no answer: the reader keeps its cursor
 
     async def tell(self, message: dict[str, Any]) -> None:
         await self.push(orjson.dumps(message).decode())
@@ -177,6 +182,6 @@ def signal(frame: Frame) -> str:
     ).decode()
 
 
-def _find(name: str, cursor: str | None) -> tuple[selectors.Stream, int]:
+def _find(name: str, cursor: str | None) -> tuple[Stream, int]:
     stream = selectors.stream_of(name)
     return stream, stream.position if cursor is None else selectors.position_after(stream, cursor)

@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 
 class Bell:
-    """Wake everybody who waits, each once. ``rung`` counts, so that a ring between look and wait is not missed."""
+    """Wake everybody who waits. ``rung`` counts, so that a ring between look and wait is not missed."""
 
     def __init__(self) -> None:
         self.rung = 0
@@ -101,7 +101,7 @@ class Hub:
     # -- For readers ----------------------------------------------------------------------------------
 
     async def follow(self, name: str, position: int, idle: float = 30.0) -> AsyncIterator[list[Frame]]:
-        """Yield the events of stream *name* after *position* as they come; an empty list after *idle* seconds."""
+        """Yield the events of *name* after *position* as they come; an empty list after *idle* seconds."""
         async with self._following(name) as tail:
             while not self.closed:
                 frames = tail.after(position)
@@ -236,7 +236,10 @@ class Hub:
 
 
 async def _read(name: str, epoch: str, position: int) -> list[Frame]:
-    return await database_sync_to_async(selectors.frames_after)(name, epoch, position, READ_AT_ONCE)
+    frames: list[Frame] = await database_sync_to_async(selectors.frames_after)(
+        name, epoch, position, READ_AT_ONCE
+    )
+    return frames
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()

@@ -25,7 +25,9 @@ class Stream(models.Model):
     epoch = models.CharField(max_length=32, default=new_epoch)
     position = models.BigIntegerField(default=0)
     head_hash = models.CharField(max_length=64, blank=True, default="")
-    open_items = models.IntegerField(default=0, help_text="Subjects of this stream that are not yet resolved.")
+    open_items = models.IntegerField(
+        default=0, help_text="Subjects of this stream that are not yet resolved."
+    )
 
     def __str__(self) -> str:
         return self.name

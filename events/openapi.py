@@ -60,7 +60,9 @@ def page_of(name: str) -> dict[str, Any]:
 
 def query(name: str, description: str = "", **schema: Any) -> OpenApiParameter:
     """Return a query parameter."""
-    return OpenApiParameter(name, schema or {"type": "string"}, OpenApiParameter.QUERY, description=description)
+    return OpenApiParameter(
+        name, schema or {"type": "string"}, OpenApiParameter.QUERY, description=description
+    )
 
 
 CURSOR = query("cursor", "From `next` or `previous` of another page.")
@@ -69,7 +71,7 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     {"type": "string", "maxLength": 255},
     OpenApiParameter.HEADER,
-    description="The same key again finds the first interrupt and its decision; kept as long as the interrupt.",
+    description="The same key again finds the first interrupt and its decision, as long as it is kept.",
 )
 
 
@@ -89,7 +91,9 @@ def describe(
     """Document a route: what it takes, what it answers, and every error it can give."""
     responses: dict[Any, Any] = {(status, "application/json"): OpenApiResponse(answer, description=summary)}
     responses |= also or {}
-    responses |= {(code, CONTENT_TYPE): OpenApiResponse(PROBLEM, description=EXPLAINED[code]) for code in errors}
+    responses |= {
+        (code, CONTENT_TYPE): OpenApiResponse(PROBLEM, description=EXPLAINED[code]) for code in errors
+    }
     return extend_schema(
         summary=summary,
         description=description,

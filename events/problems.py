@@ -54,7 +54,9 @@ def invalid(errors: dict[str, list[str]]) -> Problem:
 
 def not_found() -> Problem:
     """Refuse what is not there, or not the caller's to see: the two look the same."""
-    return Problem(404, "not_found", "There is nothing here that you may see. Check the id and whose key you use.")
+    return Problem(
+        404, "not_found", "There is nothing here that you may see. Check the id and whose key you use."
+    )
 
 
 def from_exception(error: Exception) -> Problem | None:
@@ -63,9 +65,12 @@ def from_exception(error: Exception) -> Problem | None:
         case Problem():
             return error
         case exceptions.Throttled():
-            seconds = max(1, int(error.wait or 1))
+            seconds = max(1, int(getattr(error, "wait", 1) or 1))
             return Problem(
-                429, "throttled", f"Too many calls. Try again in {seconds} s.", headers={"Retry-After": str(seconds)}
+                429,
+                "throttled",
+                f"Too many calls. Try again in {seconds} s.",
+                headers={"Retry-After": str(seconds)},
             )
         case exceptions.NotAuthenticated():
             return _unauthenticated("Send `Authorization: Bearer hitl_…`, or log in at /admin/login/.")
@@ -87,7 +92,9 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     problem = from_exception(error)
     if problem is None:
         return None
-    response = Response(problem.document(), status=problem.status, headers=problem.headers, content_type=CONTENT_TYPE)
+    response = Response(
+        problem.document(), status=problem.status, headers=problem.headers, content_type=CONTENT_TYPE
+    )
     if problem.status == HTTPStatus.METHOD_NOT_ALLOWED:
         response["Allow"] = ", ".join(context["view"].allowed_methods)
     return response
@@ -103,7 +110,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return Problem(400, "bad_request", "The server cannot read this request.").response()
 
 
-def server_error(request: HttpRequest) -> HttpResponse:
+def server_error(request: HttpRequest | None = None) -> HttpResponse:
     """Answer a fault of our own; the log has the rest."""
     return Problem(500, "server_error", "The server failed. Nothing was changed; try again.").response()
 

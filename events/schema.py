@@ -55,7 +55,11 @@ def errors_of(schema: Any, value: Any, at: str = "") -> dict[str, list[str]]:
                     found.setdefault(".".join([*path, name])[:200], []).append("There is no such field.")
                 continue
             case _:
-                message = error.message if len(error.message) <= 300 else f"{error.message[:120]} … {error.message[-120:]}"
+                message = (
+                    error.message
+                    if len(error.message) <= 300
+                    else f"{error.message[:120]} … {error.message[-120:]}"
+                )
         found.setdefault(".".join(path)[:200], []).append(message)
         if len(found) >= _MESSAGES_AT_MOST:
             break

@@ -53,7 +53,9 @@ def position_after(stream: Stream, cursor: str) -> int:
         return 0
     epoch, colon, digits = cursor.rpartition(":")
     if not colon or not digits.isascii() or not digits.isdigit() or len(digits) > 18:
-        raise BadCursor("A cursor is what an earlier answer gave as `cursor`; leave it out to start from the beginning.")
+        raise BadCursor(
+            "A cursor is what an earlier answer gave as `cursor`; leave it out to start from the beginning."
+        )
     if epoch != stream.epoch or int(digits) > stream.position:
         raise CursorReset(stream.cursor)
     return int(digits)
@@ -97,8 +99,16 @@ def history(subject_id: str) -> list[dict[str, Any]]:
     """Return what happened to one subject, oldest first."""
     rows = Event.objects.filter(subject_id=subject_id).order_by("position")
     return [
-        {"id": pk, "type": event_type, "actor": actor, "occurred_at": iso(occurred_at), "data": orjson.loads(data)}
-        for pk, event_type, actor, occurred_at, data in rows.values_list("id", "type", "actor", "occurred_at", "data")
+        {
+            "id": pk,
+            "type": event_type,
+            "actor": actor,
+            "occurred_at": iso(occurred_at),
+            "data": orjson.loads(data),
+        }
+        for pk, event_type, actor, occurred_at, data in rows.values_list(
+            "id", "type", "actor", "occurred_at", "data"
+        )
     ]
 
 
@@ -110,4 +120,6 @@ def across_streams() -> QuerySet[Event]:
 def heads(names: Iterable[str] | None = None) -> dict[str, tuple[str, int]]:
     """Return ``{stream: (epoch, position)}`` of *names*, or of all streams."""
     streams = Stream.objects.all() if names is None else Stream.objects.filter(name__in=list(names))
-    return {name: (epoch, position) for name, epoch, position in streams.values_list("name", "epoch", "position")}
+    return {
+        name: (epoch, position) for name, epoch, position in streams.values_list("name", "epoch", "position")
+    }

@@ -1,4 +1,4 @@
-"""Django signals for listeners inside the process, sent once the change has been committed (contract: Events).
+"""Django signals for listeners inside the process, sent once the change is committed (contract: Events).
 
 A receiver is called with the subject under its noun (``interrupt`` or ``request``), the ``actor``, and the
 fields of the event's data. What a receiver raises is logged and hurts nobody else. A process that dies
@@ -29,7 +29,9 @@ request_expired = Signal()
 log = structlog.get_logger(__name__)
 
 BY_EVENT_TYPE = {
-    f"hitl.{name.replace('_', '.', 1)}": signal for name, signal in globals().items() if isinstance(signal, Signal)
+    f"hitl.{name.replace('_', '.', 1)}": signal
+    for name, signal in globals().items()
+    if isinstance(signal, Signal)
 }
 
 
@@ -42,6 +44,10 @@ def after_commit(event_type: str, subject: Any, actor: str, data: dict[str, Any]
 
 def _send(signal: Signal, event_type: str, subject: Any, actor: str, data: dict[str, Any]) -> None:
     noun = event_type.split(".")[1]
-    for receiver, answer in signal.send_robust(sender=type(subject), **{**data, noun: subject, "actor": actor}):
+    for receiver, answer in signal.send_robust(
+        sender=type(subject), **{**data, noun: subject, "actor": actor}
+    ):
         if isinstance(answer, Exception):
-            log.error("signal_receiver_failed", event_type=event_type, receiver=repr(receiver), exc_info=answer)
+            log.error(
+                "signal_receiver_failed", event_type=event_type, receiver=repr(receiver), exc_info=answer
+            )

@@ -16,7 +16,7 @@ class Broken(Exception):
 
 
 def checkpoint() -> dict[str, dict[str, Any]]:
-    """Return ``{stream: {position, hash}}`` of every head, to be kept where the database's owner cannot write."""
+    """Return ``{stream: {position, hash}}`` of every head, to be kept out of the database owner's reach."""
     rows = Stream.objects.order_by("name").values_list("name", "position", "head_hash")
     return {name: {"position": position, "hash": head} for name, position, head in rows}
 
@@ -41,14 +41,18 @@ def verify(kept: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, int, in
                 raise Broken(f"Stream {name!r}: position {position} is missing.")
             previous = digest(previous, tuple(row))
             if not hmac.compare_digest(previous, stored):
-                raise Broken(f"Stream {name!r}: the event at position {position} ({row[0]}) is not what was written.")
+                raise Broken(
+                    f"Stream {name!r}: the event at position {position} ({row[0]}) is not what was written."
+                )
             if wanted and wanted["position"] == position and wanted["hash"] != previous:
                 raise Broken(f"Stream {name!r}: the chain was rewritten at or before position {position}.")
             done += 1
             if done % REPORT_EVERY == 0:
                 yield name, done, total
         if position != stream.position or previous != stream.head_hash:
-            raise Broken(f"Stream {name!r}: it should end at position {stream.position} and ends at {position}.")
+            raise Broken(
+                f"Stream {name!r}: it should end at position {stream.position} and ends at {position}."
+            )
         if wanted and wanted["position"] > position:
             raise Broken(f"Stream {name!r}: everything after position {position} was cut off.")
         yield name, done, total

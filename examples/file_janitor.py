@@ -53,14 +53,7 @@ class Suspect:
     changed_ns: int
     sha256: str
     original: Path | None
-    stale_days: int | None
-
-    @property
-    def why(self) -> str:
-        """Say what speaks against it."""
-        duplicate = f"a duplicate of {shown(self.original.name)}" if self.original else ""
-        stale = f"unchanged for {self.stale_days} days" if self.stale_days is not None else ""
-        return " and ".join(filter(None, (duplicate, stale)))
+    why: str
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -99,7 +92,12 @@ def scan(folder: Path, days: int) -> list[Suspect]:
     suspects = []
     for path, entry in found.items():
         age = int((time.time() - entry.st_mtime) // DAY)
-        if path in originals or age >= days:
+        why = []
+        if path in originals:
+            why.append(f"a duplicate of {shown(str(originals[path].relative_to(folder)))}")
+        if age >= days:
+            why.append(f"unchanged for {age} days")
+        if why:
             suspect = Suspect(
                 path=path,
                 size=entry.st_size,
@@ -107,7 +105,7 @@ def scan(folder: Path, days: int) -> list[Suspect]:
                 changed_ns=entry.st_ctime_ns,
                 sha256=sha256(path),
                 original=originals.get(path),
-                stale_days=age if age >= days else None,
+                why=" and ".join(why),
             )
             suspects.append(suspect)
     return suspects
@@ -300,8 +298,8 @@ def is_text(name: str) -> bool:
 
 
 def is_same(path: Path, digest: str) -> bool:
-    """Tell whether a file is still there with this content."""
-    return path.is_file() and sha256(path) == digest
+    """Tell whether a file is still there, no link in its place, with this content."""
+    return path.is_file() and not path.is_symlink() and sha256(path) == digest
 
 
 def size(length: float) -> str:
@@ -380,7 +378,7 @@ def main() -> int:
             if suspects:
                 say(f"{len(suspects)} to ask about. Decide at {hitl.base_url}/admin/ (session {session})")
             (janitor.one_by_one if options.one_by_one else janitor.all_at_once)(suspects)
-        except HITLError as error:
+        except (HITLError, OSError) as error:
             print(f"Error: {error}\nNothing is lost: run this again to carry on.", file=sys.stderr)
             return 1
         except KeyboardInterrupt:

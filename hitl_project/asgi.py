@@ -29,8 +29,8 @@ async def http(scope: dict[str, Any], receive: Any, send: Any) -> None:
     return await django_app(scope, receive, send)
 
 
-agents = AgentDoor(AgentConsumer.as_asgi())
-operators = AllowedHostsOriginValidator(OperatorDoor(OperatorConsumer.as_asgi()))
+agents: Any = AgentDoor(AgentConsumer.as_asgi())
+operators: Any = AllowedHostsOriginValidator(OperatorDoor(OperatorConsumer.as_asgi()))
 
 application = ProtocolTypeRouter(
     {

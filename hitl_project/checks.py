@@ -3,13 +3,14 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import Error, Tags, Warning, register
+from django.core.checks import Error, Tags, register
+from django.core.checks import Warning as CheckWarning
 from django.db import connection
 
 
 @register(Tags.security)
 def hosts_are_named(app_configs: Any, **kwargs: Any) -> list[Error]:
-    """A wildcard would let any site's pages open operators' sockets: their Origin is held against this list."""
+    """A wildcard would let any site open operators' sockets: their Origin is held against this list."""
     if any(host in ("*", ".") for host in settings.ALLOWED_HOSTS):
         return [
             Error(
@@ -25,8 +26,13 @@ def hosts_are_named(app_configs: Any, **kwargs: Any) -> list[Error]:
 def secrets_are_long(app_configs: Any, **kwargs: Any) -> list[Error]:
     """A short secret can be guessed."""
     return [
-        Error(f"{name} has fewer than 32 characters.", hint=f"Unset {name} to have one drawn.", id="hitl.E002")
-        for name, value in (("HITL_SECRET_KEY", settings.SECRET_KEY), ("HITL_KEY_PEPPER", settings.HITL_KEY_PEPPER))
+        Error(
+            f"{name} has fewer than 32 characters.", hint=f"Unset {name} to have one drawn.", id="hitl.E002"
+        )
+        for name, value in (
+            ("HITL_SECRET_KEY", settings.SECRET_KEY),
+            ("HITL_KEY_PEPPER", settings.HITL_KEY_PEPPER),
+        )
         if len(value) < 32
     ]
 
@@ -60,8 +66,8 @@ def database_is_known(app_configs: Any, **kwargs: Any) -> list[Error]:
 
 
 @register()
-def review_is_on(app_configs: Any, **kwargs: Any) -> list[Warning]:
+def review_is_on(app_configs: Any, **kwargs: Any) -> list[CheckWarning]:
     """Switched off, approvals are given by nobody: say so at every start."""
     if not settings.HITL_ENABLED:
-        return [Warning("HITL_ENABLED is off: approvals and confirmations pass unseen.", id="hitl.W001")]
+        return [CheckWarning("HITL_ENABLED is off: approvals and confirmations pass unseen.", id="hitl.W001")]
     return []

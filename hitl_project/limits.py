@@ -17,7 +17,8 @@ class BodyLimit:
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
         if not announced.isdigit() or int(announced) > limit:
-            return await _refuse(send)
+            await _refuse(send)
+            return
         counted = 0
 
         async def receive_some() -> Any:
@@ -29,9 +30,9 @@ class BodyLimit:
             return message
 
         try:
-            return await self._app(scope, receive_some, send)
+            await self._app(scope, receive_some, send)
         except _TooLarge:
-            return await _refuse(send)
+            await _refuse(send)
 
 
 class _TooLarge(Exception):

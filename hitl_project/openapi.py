@@ -11,7 +11,11 @@ COMPONENTS = {"Problem": PROBLEM_SCHEMA, **REVIEW_COMPONENTS, **INTERRUPT_COMPON
 
 def native(endpoints: list[Any]) -> list[Any]:
     """Keep the routes of ``/api/v1``: the other prefixes are aliases."""
-    return [endpoint for endpoint in endpoints if endpoint[0].startswith("/api/v1/") and endpoint[0] != "/api/v1/schema"]
+    return [
+        endpoint
+        for endpoint in endpoints
+        if endpoint[0].startswith("/api/v1/") and endpoint[0] != "/api/v1/schema"
+    ]
 
 
 def with_components(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:

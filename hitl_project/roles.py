@@ -1,4 +1,4 @@
-"""The four roles of people, as Django groups made by a migration: viewer, reviewer, auditor, administrator."""
+"""The four roles of people, as Django groups made by a migration."""
 
 from typing import Any
 

@@ -12,7 +12,7 @@ EVERY = {
 
 
 def install(sender: Any, apps: Any, **kwargs: Any) -> None:
-    """Add the schedules that are not in the database yet; one that an administrator changed stays as it is."""
+    """Add the schedules that are not in the database yet; one that somebody changed stays as it is."""
     try:
         interval_model = apps.get_model("django_celery_beat", "IntervalSchedule")
         task_model = apps.get_model("django_celery_beat", "PeriodicTask")

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from agents.callers import Caller
 from agents.permissions import Access
 from events.ids import new_id
+from events.openapi import IDEMPOTENCY_KEY, WRITE_ERRORS, describe, page_of, query, ref
 from events.problems import invalid
 from events.selectors import history
 from interrupts import bodies, selectors, services
@@ -18,7 +19,6 @@ from interrupts.openapi import INTERRUPT_FILTERS, LIST_FILTERS
 from interrupts.serializers import COLUMNS, document, etag, status
 from reviews import services as reviews
 from reviews.api import DECIDES, OPERATES, READS, VIEW, ItemViewSet, decider, idempotency_key, sent
-from events.openapi import IDEMPOTENCY_KEY, WRITE_ERRORS, describe, page_of, query, ref
 from reviews.paging import page
 
 
@@ -56,11 +56,11 @@ class InterruptViewSet(ItemViewSet):
         status=201,
         errors=(400, 401, 403, 413, 415, 422, 429),
         parameters=(IDEMPOTENCY_KEY,),
-        also={(200, "application/json"): ref("Interrupt")},
+        also={200: ref("Interrupt")},
     )
     def create(self, request: Request) -> Response:
         body = sent(request, bodies.CREATE)
-        interrupt, new = services.request(request.auth, body, key=idempotency_key(request))
+        interrupt, new = services.request(self.caller, body, key=idempotency_key(request))
         return self._shown(interrupt, request) if not new else Response(document(vars(interrupt)), status=201)
 
     @describe(
@@ -76,16 +76,18 @@ class InterruptViewSet(ItemViewSet):
         items = sent(request, bodies.BATCH)["items"]
         key = idempotency_key(request)
         keys = [f"{key}#{number}" if key else "" for number in range(len(items))]
-        asked = services.request_all(request.auth, items, keys=keys, batch_id=new_id("bat"))
+        asked = services.request_all(self.caller, items, keys=keys, batch_id=new_id("bat"))
         new = any(is_new for _, is_new in asked)
         shown = [document(vars(interrupt)) for interrupt, _ in asked] if new else [
-            self.current(request.auth, interrupt.pk) for interrupt, _ in asked
+            self.current(self.caller, interrupt.pk) for interrupt, _ in asked
         ]  # fmt: skip
         return Response({"batch_id": shown[0]["batch_id"], "results": shown}, status=201 if new else 200)
 
     # -- Reading --------------------------------------------------------------------------------------
 
-    @describe("List interrupts", answer=page_of("Interrupt"), errors=(400, 401, 403, 429), parameters=LIST_FILTERS)
+    @describe(
+        "List interrupts", answer=page_of("Interrupt"), errors=(400, 401, 403, 429), parameters=LIST_FILTERS
+    )
     def list(self, request: Request) -> Response:
         return self._page(request, {})
 
@@ -109,7 +111,7 @@ class InterruptViewSet(ItemViewSet):
 
     @describe("Show an interrupt with its history", answer=ref("Interrupt"))
     def retrieve(self, request: Request, pk: str) -> Response:
-        return Response({**self.current(request.auth, pk), "history": history(pk)})
+        return Response({**self.current(self.caller, pk), "history": history(pk)})
 
     @describe(
         "Ask how it stands",
@@ -119,7 +121,10 @@ class InterruptViewSet(ItemViewSet):
     )
     @action(detail=True)
     def status(self, request: Request, pk: str) -> Response:
-        row = selectors.status_row(request.auth, pk)
+        return self._status(request, pk)
+
+    def _status(self, request: Request, pk: str) -> Response:
+        row = selectors.status_row(self.caller, pk)
         tag = etag(row)
         if tag in request.META.get("HTTP_IF_NONE_MATCH", ""):
             return Response(status=304, headers={"ETag": tag})
@@ -129,14 +134,16 @@ class InterruptViewSet(ItemViewSet):
         "Wait until it is decided",
         answer=ref("InterruptStatus"),
         errors=(400, 401, 403, 404, 429),
-        parameters=(query("timeout", "Seconds to hold at most.", type="integer", minimum=1, maximum=60, default=30),),
+        parameters=(
+            query("timeout", "Seconds to hold at most.", type="integer", minimum=1, maximum=60, default=30),
+        ),
         description="Holds until decided or the time is up, then answers what `status` does.",
     )
     @action(detail=True)
     def wait(self, request: Request, pk: str) -> Response:
         # Where sockets are served this route never gets here (see interrupts.waiting). A worker that has
         # only threads must not hold one: it answers as things stand, and the caller asks again.
-        return self.status(request, pk)
+        return self._status(request, pk)
 
     # -- Deciding -------------------------------------------------------------------------------------
 
@@ -144,10 +151,10 @@ class InterruptViewSet(ItemViewSet):
     @action(detail=True, methods=["post"])
     def approve(self, request: Request, pk: str) -> Response:
         body = sent(request, bodies.APPROVE)
-        interrupt = selectors.interrupt(request.auth, pk)
+        interrupt = selectors.interrupt(self.caller, pk)
         services.approve(
             interrupt,
-            by=decider(request, body),
+            by=decider(self.caller, body),
             modifications=body.get("modifications"),
             comment=body.get("comment", ""),
             content_hash=body.get("content_hash", ""),
@@ -158,24 +165,26 @@ class InterruptViewSet(ItemViewSet):
     @action(detail=True, methods=["post"])
     def reject(self, request: Request, pk: str) -> Response:
         body = sent(request, bodies.REJECT)
-        interrupt = selectors.interrupt(request.auth, pk)
+        interrupt = selectors.interrupt(self.caller, pk)
         services.reject(
             interrupt,
-            by=decider(request, body),
+            by=decider(self.caller, body),
             reason=body.get("reason", ""),
             comment=body.get("comment", ""),
             content_hash=body.get("content_hash", ""),
         )
         return self._shown(interrupt, request)
 
-    @describe("Answer an input or feedback", body=bodies.RESPOND, answer=ref("Interrupt"), errors=WRITE_ERRORS)
+    @describe(
+        "Answer an input or feedback", body=bodies.RESPOND, answer=ref("Interrupt"), errors=WRITE_ERRORS
+    )
     @action(detail=True, methods=["post"])
     def respond(self, request: Request, pk: str) -> Response:
         body = sent(request, bodies.RESPOND)
-        interrupt = selectors.interrupt(request.auth, pk)
+        interrupt = selectors.interrupt(self.caller, pk)
         services.respond(
             interrupt,
-            by=decider(request, body),
+            by=decider(self.caller, body),
             response=body["response"],
             comment=body.get("comment", ""),
             content_hash=body.get("content_hash", ""),
@@ -188,10 +197,10 @@ class InterruptViewSet(ItemViewSet):
     )  # fmt: skip
     def decide(self, request: Request) -> Response:
         body = sent(request, bodies.APPROVALS)
-        interrupt = selectors.interrupt(request.auth, body["interrupt_id"])
+        interrupt = selectors.interrupt(self.caller, body["interrupt_id"])
         if interrupt.session_id != body["thread_id"]:
             raise invalid({"thread_id": ["This is not the session of that interrupt."]})
-        by, content_hash = decider(request, body), body.get("content_hash", "")
+        by, content_hash = decider(self.caller, body), body.get("content_hash", "")
         if body["approved"]:
             services.approve(interrupt, by=by, content_hash=content_hash)
         else:
@@ -202,8 +211,8 @@ class InterruptViewSet(ItemViewSet):
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: str) -> Response:
         body = sent(request, bodies.CANCEL)
-        interrupt = selectors.interrupt(request.auth, pk)
-        services.cancel(interrupt, by=request.auth, reason=body.get("reason", ""))
+        interrupt = selectors.interrupt(self.caller, pk)
+        services.cancel(interrupt, by=self.caller, reason=body.get("reason", ""))
         return self._shown(interrupt, request)
 
     # -- Working on it --------------------------------------------------------------------------------
@@ -212,16 +221,16 @@ class InterruptViewSet(ItemViewSet):
     @action(detail=True, methods=["post"])
     def claim(self, request: Request, pk: str) -> Response:
         sent(request, bodies.CLAIM)
-        interrupt = selectors.interrupt(request.auth, pk)
-        reviews.claim(interrupt, by=request.auth)
+        interrupt = selectors.interrupt(self.caller, pk)
+        reviews.claim(interrupt, by=self.caller)
         return self._shown(interrupt, request)
 
     @describe("Give it back", body=bodies.CLAIM, answer=ref("Interrupt"), errors=WRITE_ERRORS)
     @action(detail=True, methods=["post"])
     def release(self, request: Request, pk: str) -> Response:
         sent(request, bodies.CLAIM)
-        interrupt = selectors.interrupt(request.auth, pk)
-        reviews.release(interrupt, by=request.auth)
+        interrupt = selectors.interrupt(self.caller, pk)
+        reviews.release(interrupt, by=self.caller)
         return self._shown(interrupt, request)
 
     @describe(
@@ -231,18 +240,18 @@ class InterruptViewSet(ItemViewSet):
     @action(detail=True, methods=["post"])
     def comments(self, request: Request, pk: str) -> Response:
         body = sent(request, bodies.COMMENTS)
-        interrupt = selectors.interrupt(request.auth, pk)
-        comment = reviews.comment(interrupt, by=request.auth, body=body["body"])
-        shown = {**self.current(request.auth, pk), "comment": comment, "history": history(pk)}
+        interrupt = selectors.interrupt(self.caller, pk)
+        comment = reviews.comment(interrupt, by=self.caller, body=body["body"])
+        shown = {**self.current(self.caller, pk), "comment": comment, "history": history(pk)}
         return Response(shown, status=201)
 
     # -- Showing --------------------------------------------------------------------------------------
 
     def _shown(self, interrupt: Interrupt, request: Request) -> Response:
-        return Response(self.current(request.auth, interrupt.pk))
+        return Response(self.current(self.caller, interrupt.pk))
 
     def _page(self, request: Request, fixed: dict[str, str]) -> Response:
-        rows = selectors.interrupts(request.auth).filter(**fixed)
+        rows = selectors.interrupts(self.caller).filter(**fixed)
         rows = InterruptFilter.narrow(rows, request.query_params)
         found = page(rows.values(*COLUMNS), request.query_params, request.build_absolute_uri(request.path))
         return Response({**found, "results": [document(row) for row in found["results"]]})

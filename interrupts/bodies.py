@@ -1,8 +1,7 @@
 """What may be sent to the interrupt routes."""
 
-from reviews.bodies import COMMENT, CONTENT_HASH, EXPIRY, LABEL, OBJECT, PRIORITY, REASON, USER_ID, body
-
 from interrupts.lifecycle import DECISIONS, Decision
+from reviews.bodies import COMMENT, CONTENT_HASH, EXPIRY, LABEL, OBJECT, PRIORITY, REASON, USER_ID, body
 
 CREATE = body(
     required=("reason",),
@@ -16,8 +15,14 @@ CREATE = body(
     tool_name=LABEL,
     tool_args=OBJECT,
     call_id=LABEL,
-    args_schema={"type": ["object", "boolean", "null"], "description": "JSON Schema that arguments and edits must satisfy."},
-    response_schema={"type": ["object", "boolean", "null"], "description": "JSON Schema that the answer must satisfy."},
+    args_schema={
+        "type": ["object", "boolean", "null"],
+        "description": "JSON Schema that arguments and edits must satisfy.",
+    },
+    response_schema={
+        "type": ["object", "boolean", "null"],
+        "description": "JSON Schema that the answer must satisfy.",
+    },
     allowed_decisions={
         "type": "array",
         "items": {"enum": Decision.values},
@@ -37,7 +42,12 @@ APPROVE = body(
     user_id=USER_ID,
     content_hash=CONTENT_HASH,
 )
-REJECT = body(reason={"type": "string", "maxLength": 10_000}, comment=COMMENT, user_id=USER_ID, content_hash=CONTENT_HASH)
+REJECT = body(
+    reason={"type": "string", "maxLength": 10_000},
+    comment=COMMENT,
+    user_id=USER_ID,
+    content_hash=CONTENT_HASH,
+)
 RESPOND = body(
     required=("response",),
     response={"description": "Any JSON that `response_schema` allows."},

@@ -1,9 +1,9 @@
 """The life of an interrupt.
 
-                 ┌─ approve / respond ──▶ approved
-    pending ─────┼─ reject ─────────────▶ rejected
-                 ├─ cancel ─────────────▶ cancelled
-                 └─ (deadline) ─────────▶ expired, or rejected where on_timeout says so
+             ┌─ approve / respond ──▶ approved
+pending ─────┼─ reject ─────────────▶ rejected
+             ├─ cancel ─────────────▶ cancelled
+             └─ (deadline) ─────────▶ expired, or rejected where on_timeout says so
 """
 
 from django.db.models import TextChoices
@@ -18,7 +18,9 @@ APPROVE = Transition("approve", PENDING, "hitl.interrupt.approved", Status.APPRO
 RESPOND = Transition("respond", PENDING, "hitl.interrupt.responded", Status.APPROVED, final=True)
 REJECT = Transition("reject", PENDING, "hitl.interrupt.rejected", Status.REJECTED, final=True)
 CANCEL = Transition("cancel", PENDING, "hitl.interrupt.cancelled", Status.CANCELLED, final=True)
-EXPIRE = Transition("expire", PENDING, "hitl.interrupt.expired", Status.EXPIRED, final=True, when_overdue=True)
+EXPIRE = Transition(
+    "expire", PENDING, "hitl.interrupt.expired", Status.EXPIRED, final=True, when_overdue=True
+)
 REJECT_OVERDUE = Transition(
     "reject overdue", PENDING, "hitl.interrupt.rejected", Status.REJECTED, final=True, when_overdue=True
 )

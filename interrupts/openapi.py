@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from events.openapi import CURSOR, LIMIT, query
 from interrupts.filters import STATUSES
 from interrupts.lifecycle import DECISIONS, Decision
 from reviews.models import Priority
-from events.openapi import CURSOR, LIMIT, query
 
 TIME = {"type": "string", "format": "date-time"}
 TIME_OR_NONE = {"type": ["string", "null"], "format": "date-time"}
@@ -21,7 +21,13 @@ _ANSWER: dict[str, Any] = {
     "resolved_by": TEXT_OR_NONE,
     "resolved_at": TIME_OR_NONE,
 }
-_STATUS_PROPERTIES = {"id": TEXT, "approved": {"type": "boolean"}, "status": STATUS, **_ANSWER, "expires_at": TIME_OR_NONE}
+_STATUS_PROPERTIES = {
+    "id": TEXT,
+    "approved": {"type": "boolean"},
+    "status": STATUS,
+    **_ANSWER,
+    "expires_at": TIME_OR_NONE,
+}
 _INTERRUPT_PROPERTIES: dict[str, Any] = {
     "id": TEXT,
     "type": {"enum": [kind.value for kind in DECISIONS]},
@@ -63,16 +69,24 @@ COMPONENTS = {
         "type": "object",
         "properties": {
             **_INTERRUPT_PROPERTIES,
-            "history": {"type": "array", "items": OBJECT, "description": "What happened to it, oldest first."},
+            "history": {
+                "type": "array",
+                "items": OBJECT,
+                "description": "What happened to it, oldest first.",
+            },
             "comment": OBJECT,
         },
         "required": list(_INTERRUPT_PROPERTIES),
     },
-    "InterruptStatus": {"type": "object", "properties": _STATUS_PROPERTIES, "required": list(_STATUS_PROPERTIES)},
+    "InterruptStatus": {
+        "type": "object",
+        "properties": _STATUS_PROPERTIES,
+        "required": list(_STATUS_PROPERTIES),
+    },
 }
 
 INTERRUPT_FILTERS = (
-    query("status", **STATUS),
+    query("status", enum=[status.value for status in STATUSES]),
     query("type", enum=[kind.value for kind in DECISIONS]),
     query("priority", enum=Priority.labels),
     query("tool_name"),
@@ -80,8 +94,8 @@ INTERRUPT_FILTERS = (
     query("batch_id"),
     query("key", "The Idempotency-Key it was asked with."),
     query("pending_only", "Only what can still be decided.", enum=["true", "false", "1", "0"]),
-    query("created_after", **TIME),
-    query("created_before", **TIME),
+    query("created_after", type="string", format="date-time"),
+    query("created_before", type="string", format="date-time"),
     query("q", "Text in the title or the tool's name, or an id."),
     CURSOR,
     LIMIT,

@@ -12,12 +12,12 @@ from reviews.selectors import is_open, time_left, visible_to, with_effective_sta
 
 _HELD = Q(claimed_until__gt=Now())
 STATUS_FIELDS = (
-    "pk", "agent_id", "effective_status", "time_left", "version", "modifications", "response", "rejection_reason", "resolved_by",
-    "resolved_at", "expires_at",
+    "pk", "agent_id", "effective_status", "time_left", "version", "modifications", "response",
+    "rejection_reason", "resolved_by", "resolved_at", "expires_at",
 )  # fmt: skip
 
 
-def interrupts(caller: Caller) -> QuerySet[Interrupt]:
+def interrupts(caller: Caller) -> Any:
     """Return the interrupts that *caller* may see, each with its effective status and holder."""
     rows = with_effective_status(visible_to(caller, Interrupt.objects.all()))
     return rows.annotate(holder=Case(When(_HELD, then=F("claimed_by__username"))))
@@ -29,7 +29,7 @@ def interrupt(caller: Caller, pk: str) -> Interrupt:
     Raises:
         Problem: 404 when there is none that *caller* may see.
     """
-    found = interrupts(caller).filter(pk=pk).first() if pk.isprintable() else None
+    found: Interrupt | None = interrupts(caller).filter(pk=pk).first() if pk.isprintable() else None
     if found is None:
         raise not_found()
     return found
@@ -42,7 +42,8 @@ def status_row(caller: Caller, pk: str) -> dict[str, Any]:
         Problem: 404 when there is none that *caller* may see.
     """
     rows = with_effective_status(visible_to(caller, Interrupt.objects.filter(pk=pk)))
-    row = rows.annotate(time_left=time_left()).values(*STATUS_FIELDS).first() if pk.isprintable() else None
+    rows = rows.annotate(time_left=time_left())
+    row: dict[str, Any] | None = rows.values(*STATUS_FIELDS).first() if pk.isprintable() else None
     if row is None:
         raise not_found()
     return row

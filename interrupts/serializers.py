@@ -1,4 +1,4 @@
-"""Write interrupts as the contract has them. A row is a dictionary of columns: of ``.values()`` or ``vars(…)``."""
+"""Write interrupts as the contract has them. A row maps columns to values: ``.values()`` or ``vars(…)``."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,6 @@
 """The verbs of an interrupt: the only code that makes or changes one."""
 
 import datetime as dt
-from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -33,7 +32,7 @@ NOBODY_ANSWERED = "Nobody answered in time."
 logger = structlog.get_logger(__name__)
 
 
-def request(by: Caller, body: Mapping[str, Any], *, key: str = "") -> tuple[Interrupt, bool]:
+def request(by: Caller, body: dict[str, Any], *, key: str = "") -> tuple[Interrupt, bool]:
     """Ask a person what *body* says; return the interrupt and whether it is new.
 
     The same agent asking with the same *key* gets the interrupt it made before, however long ago, and
@@ -48,7 +47,7 @@ def request(by: Caller, body: Mapping[str, Any], *, key: str = "") -> tuple[Inte
 
 
 def request_all(
-    by: Caller, bodies: list[Mapping[str, Any]], *, keys: list[str] | None = None, batch_id: str = ""
+    by: Caller, bodies: list[dict[str, Any]], *, keys: list[str] | None = None, batch_id: str = ""
 ) -> list[tuple[Interrupt, bool]]:
     """Ask everything in *bodies*, or nothing; return each interrupt and whether it is new."""
     drafts = [
@@ -58,12 +57,15 @@ def request_all(
         return _write(by, drafts, limit=settings.HITL_OPEN_ITEMS_PER_AGENT)
     except TooManyOpen:
         # The stream counts what was not resolved; what is overdue holds no place, swept or not.
-        if open_count(by.agent, settings.HITL_OPEN_ITEMS_PER_AGENT) + len(drafts) <= settings.HITL_OPEN_ITEMS_PER_AGENT:
+        if (
+            open_count(by.agent, settings.HITL_OPEN_ITEMS_PER_AGENT) + len(drafts)
+            <= settings.HITL_OPEN_ITEMS_PER_AGENT
+        ):
             return _write(by, drafts, limit=None)
         raise Problem(
             429,
             "too_many_open",
-            f"This agent may have {settings.HITL_OPEN_ITEMS_PER_AGENT:,} open items. Wait for answers or cancel some.",
+            f"This agent may have {settings.HITL_OPEN_ITEMS_PER_AGENT:,} open items. Cancel some, or wait.",
             headers={"Retry-After": "60"},
         ) from None
 
@@ -100,7 +102,9 @@ def approve(
     )
 
 
-def reject(interrupt: Interrupt, *, by: Caller, reason: str = "", comment: str = "", content_hash: str = "") -> None:
+def reject(
+    interrupt: Interrupt, *, by: Caller, reason: str = "", comment: str = "", content_hash: str = ""
+) -> None:
     """Refuse what *interrupt* asks. Raises as :func:`approve` does."""
     _must_allow(interrupt, Decision.REJECT)
     _decide(
@@ -114,8 +118,10 @@ def reject(interrupt: Interrupt, *, by: Caller, reason: str = "", comment: str =
     )
 
 
-def respond(interrupt: Interrupt, *, by: Caller, response: Any, comment: str = "", content_hash: str = "") -> None:
-    """Answer *interrupt* with *response*. Raises as :func:`approve` does, 400 where ``response_schema`` is broken."""
+def respond(
+    interrupt: Interrupt, *, by: Caller, response: Any, comment: str = "", content_hash: str = ""
+) -> None:
+    """Answer *interrupt* with *response*, as its schema allows. Raises as :func:`approve` does."""
     _must_allow(interrupt, Decision.RESPOND)
     if interrupt.response_schema is not None:
         check(interrupt.response_schema, response, at="response")
@@ -194,7 +200,7 @@ def _decide(
 def _must_allow(interrupt: Interrupt, decision: Decision) -> None:
     if decision not in interrupt.allowed_decisions:
         raise reviews.not_allowed(
-            f"This {interrupt.kind} takes {', '.join(interrupt.allowed_decisions)}; it does not take {decision}."
+            f"This {interrupt.kind} takes {', '.join(interrupt.allowed_decisions)}, and not {decision}."
         )
 
 
@@ -205,7 +211,7 @@ def _headline(interrupt: Interrupt) -> dict[str, Any]:
 # -- Asking -------------------------------------------------------------------------------------------
 
 
-def _draft(by: Caller, body: Mapping[str, Any], key: str, batch_id: str) -> tuple[Interrupt, Any]:
+def _draft(by: Caller, body: dict[str, Any], key: str, batch_id: str) -> tuple[Interrupt, Any]:
     kind = Kind(body.get("type", Kind.APPROVAL))
     deadline = expiry_of(body, settings.HITL_DEFAULT_EXPIRATION_HOURS * 3600)
     _check_moment(deadline[1])
@@ -246,7 +252,9 @@ def _draft(by: Caller, body: Mapping[str, Any], key: str, batch_id: str) -> tupl
     return interrupt, deadline
 
 
-def _write(by: Caller, drafts: list[tuple[Interrupt, Any]], *, limit: int | None) -> list[tuple[Interrupt, bool]]:
+def _write(
+    by: Caller, drafts: list[tuple[Interrupt, Any]], *, limit: int | None
+) -> list[tuple[Interrupt, bool]]:
     asked = []
     with log.unit_of_work(open_limit=limit):
         for interrupt, (seconds, moment) in drafts:
@@ -273,7 +281,7 @@ def _replayed(draft: Interrupt) -> Interrupt:
         raise Problem(
             422,
             "key_reused",
-            f"This Idempotency-Key was used for another body ({earlier.pk}). Use a new key for a new question.",
+            f"This Idempotency-Key was used for another body ({earlier.pk}). Take a new one.",
         )
     return earlier
 

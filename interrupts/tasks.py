@@ -7,6 +7,6 @@ from interrupts import services
 
 
 @shared_task
-def expire_overdue_interrupts() -> int | None:
+def expire_overdue_interrupts() -> None:
     """Every 30 s: make the timeout of overdue interrupts permanent."""
-    return jobs.once("expire_overdue_interrupts", services.expire_overdue, every=30)
+    jobs.once("expire_overdue_interrupts", services.expire_overdue, every=30)

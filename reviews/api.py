@@ -1,22 +1,22 @@
 """What the HTTP routes of every kind of item share."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import ViewSet
 
 from agents.callers import Caller
 from agents.models import ON_BEHALF
 from agents.permissions import Access
+from agents.viewsets import CallerViewSet
 from events.openapi import describe, ref
 from events.problems import Problem, invalid
 from events.schema import check
 from events.transitions import TransitionConflict
 from reviews.bodies import Schema
-from reviews.statistics import statistics
 from reviews.lifecycle import Status
 from reviews.services import stale
+from reviews.statistics import statistics
 
 VIEW, DECIDE = "reviews.view_reviewitem", "reviews.decide_reviewitem"
 READS = Access(scope="read", permission=VIEW)
@@ -26,10 +26,9 @@ OPERATES = Access(permission=DECIDE)
 KEY_LIMIT = 255
 
 
-class ItemViewSet(ViewSet):
+class ItemViewSet(CallerViewSet):
     """Answer conflicts with the item as it stands. Subclasses say how it is read and written."""
 
-    access: ClassVar[dict[str, Access]]
     lookup_value_regex = r"[^/]+"
 
     def current(self, caller: Caller, pk: str) -> dict[str, Any]:
@@ -38,7 +37,7 @@ class ItemViewSet(ViewSet):
 
     def handle_exception(self, error: Exception) -> Response:
         if isinstance(error, TransitionConflict):
-            error = conflict(error, self.current(self.request.auth, error.subject_id))
+            error = conflict(error, self.current(self.caller, error.subject_id))
         return super().handle_exception(error)
 
 
@@ -49,13 +48,12 @@ def sent(request: Request, schema: Schema) -> dict[str, Any]:
     return body
 
 
-def decider(request: Request, body: dict[str, Any]) -> Caller:
+def decider(caller: Caller, body: dict[str, Any]) -> Caller:
     """Return who decides: the operator who calls, or the user a trusted back end names.
 
     Raises:
         Problem: a key with ``on_behalf`` names nobody.
     """
-    caller: Caller = request.auth
     if caller.user is not None:
         return caller
     if not body.get("user_id"):
@@ -85,7 +83,10 @@ def conflict(error: TransitionConflict, current: dict[str, Any]) -> Problem:
         case Status.REJECTED if current["resolved_by"] in (None, "system"):
             code, detail = "expired", "The deadline has passed, which here means rejected."
         case Status.PENDING | Status.IN_REVIEW if error.reason == "claimed":
-            code, detail = "claimed", f"{current['claimed_by']} is working on this. Wait for them to release it."
+            code, detail = (
+                "claimed",
+                f"{current['claimed_by']} is working on this. Wait for them to release it.",
+            )
         case Status.PENDING | Status.IN_REVIEW:
             problem = stale()
             return Problem(problem.status, problem.code, problem.detail, current=current)
@@ -94,11 +95,11 @@ def conflict(error: TransitionConflict, current: dict[str, Any]) -> Problem:
     return Problem(409, code, detail, current=current)
 
 
-class StatisticsViewSet(ViewSet):
+class StatisticsViewSet(CallerViewSet):
     """Figures over everything the caller may see."""
 
     access = {"list": READS}
 
     @describe("Statistics", answer=ref("Statistics"), errors=(401, 403, 429))
     def list(self, request: Request) -> Response:
-        return Response(statistics(request.auth))
+        return Response(statistics(self.caller))

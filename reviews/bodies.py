@@ -17,10 +17,23 @@ YEAR_SECONDS = 31_536_000
 LABEL: Schema = {"type": "string", "maxLength": 255}
 OBJECT: Schema = {"type": "object"}
 REASON: Schema = {"type": "string", "maxLength": 1000}
-PRIORITY: Schema = {"enum": [*Priority.labels, "urgent"], "default": "medium", "description": "`urgent` is read as critical."}
+PRIORITY: Schema = {
+    "enum": [*Priority.labels, "urgent"],
+    "default": "medium",
+    "description": "`urgent` is read as critical.",
+}
 EXPIRY: Schema = {
-    "expires_in": {"type": "integer", "minimum": 1, "maximum": YEAR_SECONDS, "description": "Seconds from now."},
-    "expires_at": {"type": "string", "format": "date-time", "description": "Or the moment itself, at most a year ahead."},
+    "expires_in": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": YEAR_SECONDS,
+        "description": "Seconds from now.",
+    },
+    "expires_at": {
+        "type": "string",
+        "format": "date-time",
+        "description": "Or the moment itself, at most a year ahead.",
+    },
     "on_timeout": {
         "enum": OnTimeout.values,
         "default": "expire",
@@ -30,18 +43,23 @@ EXPIRY: Schema = {
 CONTENT_HASH: Schema = {
     "type": "string",
     "pattern": "^[0-9a-f]{64}$",
-    "description": "The `content_hash` of what was shown. A decision about anything else is refused with 412.",
+    "description": "The `content_hash` of what was shown; a decision about anything else is a 412.",
 }
 USER_ID: Schema = {
     **LABEL,
-    "description": "The user a key with scope `on_behalf` decides for. Ignored for operators: the actor is who calls.",
+    "description": "For a key with scope `on_behalf`: the user it decides for. Ignored for operators.",
 }
 COMMENT: Schema = {"type": "string", "maxLength": 10_000}
 
 
 def body(*, required: tuple[str, ...] = (), **properties: Schema) -> Schema:
     """Return the schema of an object with these properties and no others."""
-    return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(required),
+        "additionalProperties": False,
+    }
 
 
 def priority_of(name: str) -> int:

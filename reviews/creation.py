@@ -44,7 +44,7 @@ def insert(item: ReviewItem, *, seconds: int | None, moment: dt.datetime | None)
 @cache
 def _statements(model: type[ReviewItem], vendor: str) -> tuple[Statement, Statement]:
     own = tuple(field for field in ReviewItem._meta.local_concrete_fields if field.name not in _BY_DATABASE)
-    columns = [field.column for field in own] + list(_BY_DATABASE)
+    columns = [str(field.column) for field in own] + list(_BY_DATABASE)
     now, later = _CLOCK[vendor]
     parent = (
         f"INSERT INTO {ReviewItem._meta.db_table} ({', '.join(columns)})"  # noqa: S608 - names from the models
@@ -54,7 +54,7 @@ def _statements(model: type[ReviewItem], vendor: str) -> tuple[Statement, Statem
     )
     theirs = tuple(model._meta.local_concrete_fields)
     child = (
-        f"INSERT INTO {model._meta.db_table} ({', '.join(field.column for field in theirs)})"  # noqa: S608
+        f"INSERT INTO {model._meta.db_table} ({', '.join(str(field.column) for field in theirs)})"  # noqa: S608
         f" VALUES ({', '.join(['%s'] * len(theirs))})"
     )
     return Statement(parent, own), Statement(child, theirs)

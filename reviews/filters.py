@@ -23,7 +23,10 @@ class StrictFilterSet(FilterSet):  # type: ignore[misc]
         names = set(query) - set(paging.PARAMETERS)
         if unknown := names - set(cls.base_filters):
             raise invalid(
-                {name: [f"There is no such parameter. Use {', '.join(cls.base_filters)}."] for name in sorted(unknown)}
+                {
+                    name: [f"There is no such parameter. Use {', '.join(cls.base_filters)}."]
+                    for name in sorted(unknown)
+                }
             )
         if empty := [name for name in sorted(names) if not query[name]]:
             raise invalid({name: ["Give a value, or leave the parameter out."] for name in empty})
@@ -32,4 +35,5 @@ class StrictFilterSet(FilterSet):  # type: ignore[misc]
         filters = cls(query, rows)
         if not filters.is_valid():
             raise invalid({field: [str(e) for e in errors] for field, errors in filters.errors.items()})
-        return filters.qs
+        narrowed: QuerySet[Any] = filters.qs
+        return narrowed

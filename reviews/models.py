@@ -58,10 +58,18 @@ class ReviewItem(Subject):
     on_timeout = models.CharField(max_length=8, choices=OnTimeout, default=OnTimeout.EXPIRE)
     metadata: Any = models.JSONField(default=dict, blank=True)
     assignee = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="assigned_items"
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="assigned_items",
     )
     claimed_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="claimed_items"
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="claimed_items",
     )
     claimed_until = models.DateTimeField(null=True, blank=True)
     stage = models.PositiveSmallIntegerField(default=0)
@@ -95,7 +103,9 @@ class ReviewItem(Subject):
             models.Index(fields=["expires_at"], name="item_due", condition=_open),
             models.Index(fields=["id"], name="item_open_by_id", condition=_open),
             models.Index(fields=["agent", "expires_at"], name="item_open_by_agent", condition=_open),
-            models.Index(fields=["resolved_at"], name="item_resolved", condition=Q(resolved_at__isnull=False)),
+            models.Index(
+                fields=["resolved_at"], name="item_resolved", condition=Q(resolved_at__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:

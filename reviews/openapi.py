@@ -27,7 +27,9 @@ def _all_required(properties: dict[str, Any]) -> dict[str, Any]:
 
 
 COMPONENTS = {
-    "Statistics": _all_required({**_figures("requests"), "interrupts": _all_required(_figures("interrupts"))}),
+    "Statistics": _all_required(
+        {**_figures("requests"), "interrupts": _all_required(_figures("interrupts"))}
+    ),
     "Event": _all_required(
         {
             "id": _TEXT,

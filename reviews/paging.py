@@ -1,4 +1,4 @@
-"""Keyset pages, newest first: the same cost at any depth, and no COUNT (contract: Identifiers, time, paging)."""
+"""Keyset pages, newest first: the same cost at any depth, and no COUNT."""
 
 import base64
 import binascii
@@ -30,7 +30,9 @@ def page(rows: QuerySet[Any, Any], query: QueryDict, url: str) -> dict[str, Any]
     return {
         "results": found,
         "next": _link(url, query, "n", found[-1]) if found and (more or backwards) else None,
-        "previous": _link(url, query, "p", found[0]) if found and (more if backwards else bool(start)) else None,
+        "previous": _link(url, query, "p", found[0])
+        if found and (more if backwards else bool(start))
+        else None,
     }
 
 
@@ -50,7 +52,9 @@ def _read(cursor: str) -> tuple[bool, str]:
     if not cursor:
         return False, ""
     try:
-        direction, _, start = base64.b64decode(cursor, altchars=b"-_", validate=True).decode("ascii").partition(":")
+        direction, _, start = (
+            base64.b64decode(cursor, altchars=b"-_", validate=True).decode("ascii").partition(":")
+        )
     except (binascii.Error, ValueError):
         direction = start = ""
     if direction not in ("n", "p") or not start or not start.isprintable():

@@ -44,7 +44,7 @@ def having_status(status: str) -> Q:
     return Q(status=status)
 
 
-def with_effective_status(items: QuerySet[Item]) -> QuerySet[Item]:
+def with_effective_status(items: QuerySet[Item]) -> Any:
     """Annotate ``effective_status``: the stored one, or what an overdue item reads as."""
     return items.annotate(
         effective_status=Case(
@@ -56,7 +56,7 @@ def with_effective_status(items: QuerySet[Item]) -> QuerySet[Item]:
     )
 
 
-def time_left() -> ExpressionWrapper:
+def time_left() -> Any:
     """Return the time until the deadline, by the database's clock; negative when it has passed."""
     return ExpressionWrapper(F("expires_at") - Now(), output_field=DurationField())
 

@@ -48,7 +48,11 @@ def release(item: ReviewItem, *, by: Caller) -> None:
     """
     mine = Q() if by.has_perm("agents.change_agent") else claim_is_free_for(by.user)
     perform(
-        RELEASE, item, actor=by.actor, changes={"claimed_by": None, "claimed_until": None}, guards={"claimed": mine}
+        RELEASE,
+        item,
+        actor=by.actor,
+        changes={"claimed_by": None, "claimed_until": None},
+        guards={"claimed": mine},
     )
 
 
@@ -89,7 +93,7 @@ def timed_out(model: type[ReviewItem], transitions: dict[OnTimeout, Transition],
 
 
 def cleanup(days: int | None = None) -> int:
-    """Delete what was resolved more than *days* ago (``HITL_CLEANUP_DAYS``); its events stay. Return how many."""
+    """Delete what was resolved *days* ago (``HITL_CLEANUP_DAYS``); its events stay. Return how many."""
     kept = dt.timedelta(days=settings.HITL_CLEANUP_DAYS if days is None else days)
     old = ReviewItem.objects.filter(status__in=sorted(FINAL), resolved_at__lt=Now() - kept)
     count = 0

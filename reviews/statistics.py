@@ -18,7 +18,7 @@ DAYS = 30
 
 
 def statistics(caller: Caller) -> dict[str, Any]:
-    """Return the figures of what *caller* may see: action requests on top, interrupts below ``interrupts``."""
+    """Return the figures of what *caller* may see: requests on top, interrupts below ``interrupts``."""
     items = visible_to(caller, ReviewItem.objects.all())
     requests, interrupts = items.filter(kind__in=REQUESTS), items.filter(kind__in=INTERRUPTS)
     return {
@@ -31,7 +31,12 @@ def _figures(items: QuerySet[ReviewItem], kinds: tuple[Kind, ...], noun: str) ->
     by_status = _count(with_effective_status(items), "effective_status")
     by_priority = _count(items, "priority")
     took = _response_times(items)
-    days = items.annotate(day=TruncDate("created_at")).values_list("day").annotate(n=Count("pk")).order_by("-day")[:DAYS]
+    days = (
+        items.annotate(day=TruncDate("created_at"))
+        .values_list("day")
+        .annotate(n=Count("pk"))
+        .order_by("-day")[:DAYS]
+    )
     return {
         f"total_{noun}": sum(by_status.values()),
         f"pending_{noun}": by_status.get(Status.PENDING, 0),

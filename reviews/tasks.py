@@ -7,6 +7,6 @@ from reviews import services
 
 
 @shared_task
-def cleanup_resolved_items() -> int | None:
+def cleanup_resolved_items() -> None:
     """Daily: delete what was resolved long ago; the record stays."""
-    return jobs.once("cleanup_resolved_items", services.cleanup, every=86_400, lease=3_600)
+    jobs.once("cleanup_resolved_items", services.cleanup, every=86_400, lease=3_600)

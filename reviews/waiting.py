@@ -24,7 +24,9 @@ class Sight:
 
     __slots__ = ("document", "is_open", "seconds_left", "stream")
 
-    def __init__(self, stream: str, is_open: bool, seconds_left: float | None, document: dict[str, Any]) -> None:
+    def __init__(
+        self, stream: str, is_open: bool, seconds_left: float | None, document: dict[str, Any]
+    ) -> None:
         self.stream, self.is_open, self.seconds_left, self.document = stream, is_open, seconds_left, document
 
 

@@ -44,7 +44,8 @@ class Says(Fault):
 
     def __init__(self, status: int, body: str = "", **headers: str) -> None:
         super().__init__()
-        self.status, self.body, self.headers = status, body, headers
+        self.status, self.body = status, body
+        self.headers: Json = dict(headers)
 
     def answer(self, handler: Handler, status: int, body: bytes) -> None:
         handler.say(self.status, self.body.encode(), **self.headers)
@@ -197,7 +198,7 @@ class Handler(BaseHTTPRequestHandler):
         key = self.headers.get("Idempotency-Key", "")
         self.loopback.asked.append((self.command, url.path.removeprefix("/api/v1/")))
         fault = self.loopback.faults.popleft() if self.loopback.faults else None
-        status, document = 0, {}
+        status, document = 0, None
         if fault is None or fault.handled or isinstance(fault, Cut):
             status, document = self.loopback.handle(self.command, url.path, query, key, body)
         text = json.dumps(document).encode()
@@ -206,11 +207,11 @@ class Handler(BaseHTTPRequestHandler):
         else:
             fault.answer(self, status, text)
 
-    def say(self, status: int, body: bytes, *, length: int | None = None, **headers: str) -> None:
+    def say(self, status: int, body: bytes, *, length: int = -1, **headers: Any) -> None:
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
-        self.send_header("Content-Length", str(len(body) if length is None else length))
+        self.send_header("Content-Length", str(length if length >= 0 else len(body)))
         self.end_headers()
         self.wfile.write(body)
 

@@ -38,7 +38,8 @@ class Command(BaseCommand):
             f"  Password    {password}\n"
             f"  Agent key   {key}\n"
             "\n  Both are shown this once. Now let an agent ask, from a second terminal:\n\n"
-            f"  HITL_API_KEY={key} .venv/bin/python examples/file_janitor.py --make-sample /tmp/sample{elsewhere}\n"
+            f"  HITL_API_KEY={key} .venv/bin/python"
+            f" examples/file_janitor.py --make-sample /tmp/sample{elsewhere}\n"
         )
         if not settings.HITL_ENABLED:
             self.stdout.write(self.style.WARNING("  HITL_ENABLED is off: approvals pass unseen."))

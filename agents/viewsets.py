@@ -1,0 +1,20 @@
+"""The base of every API view: it knows who calls and who may."""
+
+from typing import Any, ClassVar, cast
+
+from rest_framework.request import Request
+from rest_framework.viewsets import ViewSet
+
+from agents.callers import Caller
+from agents.permissions import Access
+
+
+class CallerViewSet(ViewSet):
+    """Serve callers that the ``access`` table admits, action by action; ``caller`` is who calls."""
+
+    access: ClassVar[dict[str, Access]] = {}
+    caller: Caller
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        self.caller = cast(Caller, request.auth)  # MayCall has seen to it
