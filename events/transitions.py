@@ -23,7 +23,8 @@ class Transition:
 
     ``target`` is empty for a verb that leaves the status as it is. ``final`` ends the life: ``resolved_at``
     is set and the stream has one open item less. ``when_overdue`` is for the clock alone: it moves only
-    what is past its deadline, while every other verb moves only what is not.
+    what is past its deadline, while every other verb moves only what is not; unless ``any_time`` says that
+    the deadline was for something that has been done.
     """
 
     verb: str
@@ -32,11 +33,14 @@ class Transition:
     target: str = ""
     final: bool = False
     when_overdue: bool = False
+    any_time: bool = False
 
     def allowed(self) -> Q:
         """Match the subjects that this transition can move now, by the database's clock."""
-        in_time = overdue() if self.when_overdue else Q(expires_at__isnull=True) | ~overdue()
-        return Q(status__in=self.sources) & in_time
+        allowed = Q(status__in=self.sources)
+        if self.any_time:
+            return allowed
+        return allowed & (overdue() if self.when_overdue else Q(expires_at__isnull=True) | ~overdue())
 
 
 class TransitionConflict(Exception):

@@ -18,7 +18,7 @@ from interrupts.models import Interrupt
 from interrupts.openapi import INTERRUPT_FILTERS, LIST_FILTERS
 from interrupts.serializers import COLUMNS, document, etag, status
 from reviews import services as reviews
-from reviews.api import DECIDES, OPERATES, READS, VIEW, ItemViewSet, decider, idempotency_key, sent
+from reviews.api import ASKS, DECIDES, OPERATES, READS, VIEW, ItemViewSet, decider, idempotency_key, sent
 from reviews.paging import page
 
 
@@ -26,8 +26,8 @@ class InterruptViewSet(ItemViewSet):
     """An agent stops and asks; a person answers."""
 
     access = {
-        "create": Access(scope="create"),
-        "batch": Access(scope="create"),
+        "create": ASKS,
+        "batch": ASKS,
         "list": READS,
         "of_session": READS,
         "of_agent": READS,
@@ -39,6 +39,10 @@ class InterruptViewSet(ItemViewSet):
         "respond": DECIDES,
         "decide": DECIDES,
         "cancel": Access(scope="cancel", permission="reviews.decide_reviewitem"),
+        "request_changes": DECIDES,
+        "revise": ASKS,
+        "consume": ASKS,
+        "outcome": ASKS,
         "claim": OPERATES,
         "release": OPERATES,
         "comments": Access(scope="create", permission=VIEW),
@@ -213,6 +217,58 @@ class InterruptViewSet(ItemViewSet):
         body = sent(request, bodies.CANCEL)
         interrupt = selectors.interrupt(self.caller, pk)
         services.cancel(interrupt, by=self.caller, reason=body.get("reason", ""))
+        return self._shown(interrupt, request)
+
+    @describe(
+        "Ask the agent for changes",
+        body=bodies.REQUEST_CHANGES,
+        answer=ref("Interrupt"),
+        errors=WRITE_ERRORS,
+        description="It stays pending; the agent may `revise` it.",
+    )
+    @action(detail=True, methods=["post"])
+    def request_changes(self, request: Request, pk: str) -> Response:
+        body = sent(request, bodies.REQUEST_CHANGES)
+        interrupt = selectors.interrupt(self.caller, pk)
+        services.request_changes(interrupt, by=decider(self.caller, body), comment=body["comment"])
+        return self._shown(interrupt, request)
+
+    # -- After the answer -----------------------------------------------------------------------------
+
+    @describe(
+        "Ask again with changes",
+        body=bodies.REVISE,
+        answer=ref("Interrupt"),
+        errors=WRITE_ERRORS,
+        description="After `request_changes`. Makes revision n+1 with another `content_hash`.",
+    )
+    @action(detail=True, methods=["post"])
+    def revise(self, request: Request, pk: str) -> Response:
+        body = sent(request, bodies.REVISE)
+        interrupt = selectors.interrupt(self.caller, pk)
+        services.revise(interrupt, by=self.caller, **body)
+        return self._shown(interrupt, request)
+
+    @describe(
+        "Spend the approval",
+        body=bodies.CONSUME,
+        answer=ref("Interrupt"),
+        errors=WRITE_ERRORS,
+        description="Once, for exactly the arguments approved (`modifications` replace them whole).",
+    )
+    @action(detail=True, methods=["post"])
+    def consume(self, request: Request, pk: str) -> Response:
+        body = sent(request, bodies.CONSUME)
+        interrupt = selectors.interrupt(self.caller, pk)
+        services.consume(interrupt, by=self.caller, tool_args=body["tool_args"])
+        return self._shown(interrupt, request)
+
+    @describe("Report what came of it", body=bodies.OUTCOME, answer=ref("Interrupt"), errors=WRITE_ERRORS)
+    @action(detail=True, methods=["post"])
+    def outcome(self, request: Request, pk: str) -> Response:
+        body = sent(request, bodies.OUTCOME)
+        interrupt = selectors.interrupt(self.caller, pk)
+        services.report(interrupt, by=self.caller, outcome=body["status"], result=body.get("result"))
         return self._shown(interrupt, request)
 
     # -- Working on it --------------------------------------------------------------------------------

@@ -2,11 +2,15 @@
 
 from interrupts.lifecycle import DECISIONS, Decision
 from reviews.bodies import COMMENT, CONTENT_HASH, EXPIRY, LABEL, OBJECT, PRIORITY, REASON, USER_ID, body
+from reviews.models import Outcome
+
+NON_EMPTY_REASON = {**REASON, "minLength": 1, "pattern": r"\S"}
+WORDS = {**COMMENT, "minLength": 1, "pattern": r"\S"}
 
 CREATE = body(
     required=("reason",),
     type={"enum": [kind.value for kind in DECISIONS], "default": "approval"},
-    reason={**REASON, "minLength": 1, "pattern": r"\S"},
+    reason=NON_EMPTY_REASON,
     data=OBJECT,
     session_id=LABEL,
     agent_name=LABEL,
@@ -57,7 +61,11 @@ RESPOND = body(
 )
 CANCEL = body(reason={"type": "string", "maxLength": 10_000}, user_id=USER_ID)
 CLAIM = body(user_id=USER_ID)
-COMMENTS = body(required=("body",), body={**COMMENT, "minLength": 1, "pattern": r"\S"}, user_id=USER_ID)
+COMMENTS = body(required=("body",), body=WORDS, user_id=USER_ID)
+REQUEST_CHANGES = body(required=("comment",), comment=WORDS, user_id=USER_ID)
+REVISE = {**body(reason=NON_EMPTY_REASON, tool_args=OBJECT, data=OBJECT), "minProperties": 1}
+CONSUME = body(required=("tool_args",), tool_args=OBJECT)
+OUTCOME = body(required=("status",), status={"enum": Outcome.values}, result={"description": "Any JSON."})
 APPROVALS = body(
     required=("thread_id", "interrupt_id", "approved"),
     thread_id=LABEL,

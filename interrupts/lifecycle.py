@@ -4,6 +4,9 @@
 pending ─────┼─ reject ─────────────▶ rejected
              ├─ cancel ─────────────▶ cancelled
              └─ (deadline) ─────────▶ expired, or rejected where on_timeout says so
+
+A pending one can be sent back for changes and revised; an approved one is consumed once by the tool that
+runs, which then reports what came of it.
 """
 
 from django.db.models import TextChoices
@@ -26,6 +29,14 @@ REJECT_OVERDUE = Transition(
 )
 
 ON_TIMEOUT = {OnTimeout.EXPIRE: EXPIRE, OnTimeout.REJECT: REJECT_OVERDUE}
+
+
+REQUEST_CHANGES = Transition("request changes", PENDING, "hitl.item.changes_requested")
+REVISE = Transition("revise", PENDING, "hitl.item.revised")
+
+APPROVED = frozenset({Status.APPROVED})
+CONSUME = Transition("consume", APPROVED, "hitl.item.consumed", any_time=True)
+REPORT = Transition("report", APPROVED, "hitl.item.outcome", any_time=True)
 
 
 class Decision(TextChoices):

@@ -14,6 +14,7 @@ COLUMNS = (
     "allowed_decisions", "response_schema", "priority", "expires_at", "on_timeout", "batch_id", "metadata",
     "created_at", "content_hash", "revision", "version", "stage", "holder", "claimed_until", "modifications",
     "response", "rejection_reason", "resolved_by", "resolved_at", "idempotency_key",
+    "changes_requested_at", "consumed_at", "outcome", "outcome_result",
 )  # fmt: skip
 _PRIORITIES = dict(Priority.choices)
 
@@ -54,7 +55,11 @@ def document(row: Mapping[str, Any]) -> dict[str, Any]:
         "stage": row["stage"],
         "claimed_by": holder,
         "claimed_until": iso(row["claimed_until"]) if holder else None,
+        "changes_requested_at": iso(row["changes_requested_at"]),
         **_answer(row, state),
+        "consumed_at": iso(row["consumed_at"]),
+        "outcome": row["outcome"] or None,
+        "outcome_result": row["outcome_result"],
         "is_expired": state == Status.EXPIRED,
         "is_resolved": state not in OPEN,
         "url": f"/admin/interrupts/interrupt/{pk}/change/",

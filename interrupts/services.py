@@ -5,6 +5,8 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.db.models import F, Q
+from django.db.models.functions import Now
 
 from agents.callers import Caller
 from events import log, signals
@@ -16,7 +18,19 @@ from events.models import SYSTEM
 from events.problems import Problem, invalid
 from events.schema import SchemaError, check, compile_schema
 from events.transitions import Transition, perform
-from interrupts.lifecycle import APPROVE, CANCEL, DECISIONS, ON_TIMEOUT, REJECT, RESPOND, Decision
+from interrupts.lifecycle import (
+    APPROVE,
+    CANCEL,
+    CONSUME,
+    DECISIONS,
+    ON_TIMEOUT,
+    REJECT,
+    REPORT,
+    REQUEST_CHANGES,
+    RESPOND,
+    REVISE,
+    Decision,
+)
 from interrupts.models import Interrupt
 from reviews import services as reviews
 from reviews.bodies import YEAR_SECONDS, expiry_of, priority_of
@@ -152,6 +166,88 @@ def cancel(interrupt: Interrupt, *, by: Caller, reason: str = "") -> None:
     )
 
 
+def request_changes(interrupt: Interrupt, *, by: Caller, comment: str) -> None:
+    """Send *interrupt* back with a *comment*: it stays open, and the agent may revise it.
+
+    Raises:
+        TransitionConflict: it is no longer open, or held by somebody else.
+    """
+    perform(
+        REQUEST_CHANGES,
+        interrupt,
+        actor=by.actor,
+        changes={"changes_requested_at": Now()},
+        guards={"claimed": claim_is_free_for(by.user)},
+        data={**_headline(interrupt), "comment": comment},
+    )
+
+
+def revise(interrupt: Interrupt, *, by: Caller, **content: Any) -> None:
+    """Ask again with another ``reason``, ``tool_args`` or ``data``, after changes were requested.
+
+    What was shown before can no longer be approved: its ``content_hash`` is another.
+
+    Raises:
+        TransitionConflict: it is no longer open, or (``unasked``) nobody requested changes.
+        Problem: 400 when the arguments break ``args_schema``.
+    """
+    revised = {**interrupt.content, **content}
+    if interrupt.args_schema is not None:
+        check(interrupt.args_schema, revised["tool_args"], at="tool_args")
+    told = {name: revised[name] for name in ("reason", "tool_args", "data")}
+    content_hash = sha256(revised)
+    perform(
+        REVISE,
+        interrupt,
+        actor=by.actor,
+        changes={
+            "content_hash": content_hash,
+            "revision": F("revision") + 1,
+            "title": title_of(revised["reason"]),
+            "changes_requested_at": None,
+        },
+        child_changes=told,
+        guards={"unasked": Q(changes_requested_at__isnull=False)},
+        data={**_headline(interrupt), **told, "content_hash": content_hash},
+    )
+
+
+def consume(interrupt: Interrupt, *, by: Caller, tool_args: dict[str, Any]) -> None:
+    """Spend the approval of *interrupt*, once, for exactly the arguments that were approved.
+
+    Raises:
+        TransitionConflict: it is not approved, or (``spent``) it was consumed before.
+        Problem: 412 for other arguments.
+    """
+    if sha256(tool_args) != sha256(interrupt.final_arguments):
+        raise Problem(412, "arguments_differ", "These are not the arguments that were approved.")
+    perform(
+        CONSUME,
+        interrupt,
+        actor=by.actor,
+        changes={"consumed_at": Now()},
+        guards={"spent": Q(consumed_at__isnull=True)},
+        data={**_headline(interrupt), "tool_args": tool_args},
+    )
+
+
+def report(interrupt: Interrupt, *, by: Caller, outcome: str, result: Any = None) -> None:
+    """Record, once, what came of what was approved.
+
+    Raises:
+        TransitionConflict: it is not approved, or (``reported``) an outcome is recorded already.
+    """
+    perform(
+        REPORT,
+        interrupt,
+        actor=by.actor,
+        changes={"outcome": outcome},
+        child_changes={"outcome_result": result},
+        guards={"reported": Q(outcome="")},
+        data={**_headline(interrupt), "outcome": outcome, "result": result},
+    )
+
+
 def expire_overdue() -> int:
     """Make permanent what overdue interrupts already read as; return how many."""
     return reviews.timed_out(Interrupt, ON_TIMEOUT, reason=NOBODY_ANSWERED)
@@ -167,9 +263,9 @@ def _decide(
     comment: str,
     content_hash: str,
 ) -> None:
+    # Taken anew: what was changed behind the API must not pass as what was shown.
     stored = sha256(interrupt.content)
-    if stored != interrupt.content_hash or (content_hash and content_hash != stored):
-        raise reviews.stale()
+    shown = Q(content_hash=stored) & Q(content_hash=content_hash or stored)
     with log.unit_of_work():
         perform(
             transition,
@@ -177,7 +273,7 @@ def _decide(
             actor=by.actor,
             changes={"resolved_by": by.name, "claimed_by": None, "claimed_until": None},
             child_changes=answer,
-            guards={"stale": reviews.unchanged(stored), "claimed": claim_is_free_for(by.user)},
+            guards={"stale": shown, "claimed": claim_is_free_for(by.user)},
             data={
                 **_headline(interrupt),
                 **told,
@@ -225,7 +321,7 @@ def _draft(by: Caller, body: dict[str, Any], key: str, batch_id: str) -> tuple[I
         id=new_id("int"),
         status=Status.PENDING,
         kind=kind,
-        title=_title(body["reason"]),
+        title=title_of(body["reason"]),
         agent_id=by.agent,
         agent_name=body.get("agent_name") or by.agent,
         session_id=body.get("session_id", ""),
@@ -296,7 +392,8 @@ def _wave_through(interrupt: Interrupt) -> None:
     )
 
 
-def _title(reason: str) -> str:
+def title_of(reason: str) -> str:
+    """Return *reason* as one line of at most 200 characters."""
     line = " ".join(reason.split())
     return line if len(line) <= 200 else f"{line[:199]}…"
 

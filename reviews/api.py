@@ -6,19 +6,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agents.callers import Caller
-from agents.models import ON_BEHALF
+from agents.models import CREATE, ON_BEHALF
 from agents.permissions import Access
 from agents.viewsets import CallerViewSet
 from events.openapi import describe, ref
-from events.problems import Problem, invalid
+from events.problems import invalid
 from events.schema import check
 from events.transitions import TransitionConflict
 from reviews.bodies import Schema
-from reviews.lifecycle import Status
-from reviews.services import stale
+from reviews.conflicts import conflict
 from reviews.statistics import statistics
 
 VIEW, DECIDE = "reviews.view_reviewitem", "reviews.decide_reviewitem"
+ASKS = Access(scope=CREATE)
 READS = Access(scope="read", permission=VIEW)
 DECIDES = Access(scope=ON_BEHALF, permission=DECIDE)
 OPERATES = Access(permission=DECIDE)
@@ -71,28 +71,6 @@ def idempotency_key(request: Request) -> str:
     if len(key) > KEY_LIMIT or not (key.isascii() and key.isprintable()):
         raise invalid({"Idempotency-Key": [f"Send up to {KEY_LIMIT} printable ASCII characters."]})
     return key
-
-
-def conflict(error: TransitionConflict, current: dict[str, Any]) -> Problem:
-    """Say why a verb came too late, and what the item is now."""
-    match current["status"]:
-        case Status.CANCELLED:
-            code, detail = "cancelled", "This was cancelled and can no longer be decided."
-        case Status.EXPIRED:
-            code, detail = "expired", "The deadline has passed; this can no longer be decided."
-        case Status.REJECTED if current["resolved_by"] in (None, "system"):
-            code, detail = "expired", "The deadline has passed, which here means rejected."
-        case Status.PENDING | Status.IN_REVIEW if error.reason == "claimed":
-            code, detail = (
-                "claimed",
-                f"{current['claimed_by']} is working on this. Wait for them to release it.",
-            )
-        case Status.PENDING | Status.IN_REVIEW:
-            problem = stale()
-            return Problem(problem.status, problem.code, problem.detail, current=current)
-        case status:
-            code, detail = "already_decided", f"This is already {status} (by {current['resolved_by']})."
-    return Problem(409, code, detail, current=current)
 
 
 class StatisticsViewSet(CallerViewSet):

@@ -36,6 +36,13 @@ class Priority(models.IntegerChoices):
     CRITICAL = 4, "critical"
 
 
+class Outcome(models.TextChoices):
+    """What came of what was approved."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
 _open = Q(status__in=sorted(OPEN))
 
 
@@ -75,7 +82,10 @@ class ReviewItem(Subject):
     stage = models.PositiveSmallIntegerField(default=0)
     content_hash = models.CharField(max_length=64)
     revision = models.PositiveIntegerField(default=1)
+    changes_requested_at = models.DateTimeField(null=True, blank=True)
     resolved_by = models.CharField(max_length=255, blank=True)
+    consumed_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=16, blank=True, choices=Outcome)
     idempotency_key = models.CharField(max_length=300, blank=True)
     body_digest = models.CharField(max_length=64, blank=True)
 

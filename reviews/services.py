@@ -107,13 +107,3 @@ def cleanup(days: int | None = None) -> int:
 def not_allowed(detail: str) -> Problem:
     """Refuse a verb that the item was not made for."""
     return Problem(400, "decision_not_allowed", detail)
-
-
-def unchanged(content_hash: str) -> Q:
-    """Match an item whose content is still what was judged."""
-    return Q(content_hash=content_hash)
-
-
-def stale() -> Problem:
-    """Refuse a decision about something else than what is stored."""
-    return Problem(412, "stale", "What was shown is not what is stored. Read it again, then decide.")

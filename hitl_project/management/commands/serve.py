@@ -13,8 +13,8 @@ from django.db import close_old_connections
 from django_celery_beat.schedulers import DatabaseScheduler
 
 from events import jobs
-from events.hub import close_hubs
 from hitl_project.celery import app
+from hitl_project.server import OPTIONS, Server
 
 log = structlog.get_logger(__name__)
 
@@ -30,16 +30,9 @@ class Command(BaseCommand):
         port = str(options["port"])
         if not port.isdigit() or not 0 < int(port) < 65_536:
             raise CommandError(f"PORT must be a number from 1 to 65535, not {port!r}.")
-        server = _Server(
+        server = Server(
             uvicorn.Config(
-                "hitl_project.asgi:application",
-                host=options["host"],
-                port=int(port),
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                ws_max_size=64 * 1024,
-                timeout_graceful_shutdown=5,
+                "hitl_project.asgi:application", host=options["host"], port=int(port), **OPTIONS
             )
         )
         stop = threading.Event()
@@ -54,14 +47,6 @@ class Command(BaseCommand):
             clock.join(timeout=5)
         if not server.started:
             raise CommandError(f"Nothing can listen on {options['host']}:{port}. Set PORT to a free one.")
-
-
-class _Server(uvicorn.Server):
-    """End what waits before uvicorn waits for it."""
-
-    async def shutdown(self, sockets: Any = None) -> None:
-        await close_hubs()
-        await super().shutdown(sockets)
 
 
 def _tick(stop: threading.Event) -> None:

@@ -1,0 +1,40 @@
+"""Say why a verb could not be carried out, and show the item as it now stands."""
+
+from typing import Any
+
+from events.problems import Problem
+from events.transitions import TransitionConflict
+from reviews.lifecycle import OPEN, Status
+
+STALE = "What was shown is not what is stored. Read it again, then decide."
+GUARDS = {
+    "claimed": "{claimed_by} is working on this. Wait for them to release it.",
+    "spent": "This approval was consumed at {consumed_at}; it holds once.",
+    "reported": "The outcome is already recorded: {outcome}.",
+    "unasked": "Nobody has asked for changes, so there is nothing to revise.",
+}
+
+
+def stale(current: dict[str, Any]) -> Problem:
+    """Refuse a decision about something else than what is stored."""
+    return Problem(412, "stale", STALE, current=current)
+
+
+def conflict(error: TransitionConflict, current: dict[str, Any]) -> Problem:
+    """Explain *error* by the guard that failed or by what the item is, as *current* shows it."""
+    status = current["status"]
+    if error.reason in GUARDS:
+        code, detail = error.reason, GUARDS[error.reason].format_map(current)
+    elif error.reason and status in OPEN:
+        return stale(current)
+    elif status in OPEN:
+        code, detail = "not_approved", "This has not been approved yet."
+    elif status == Status.CANCELLED:
+        code, detail = "cancelled", "This was cancelled and can no longer be decided."
+    elif status == Status.EXPIRED:
+        code, detail = "expired", "The deadline has passed; this can no longer be decided."
+    elif status == Status.REJECTED and current["resolved_by"] in (None, "system"):
+        code, detail = "expired", "The deadline has passed, which here means rejected."
+    else:
+        code, detail = "already_decided", f"This is already {status} (by {current['resolved_by']})."
+    return Problem(409, code, detail, current=current)
