@@ -11,8 +11,11 @@ import uvicorn
 from gunicorn.arbiter import Arbiter
 from uvicorn_worker import UvicornWorker
 
-from events.hub import close_hubs
+from hitl_project.asgi import application  # first: it sets Django up, which gunicorn has not done yet
 
+from events.hub import close_hubs  # isort: skip
+
+__all__ = ["OPTIONS", "Server", "Worker", "application"]
 OPTIONS: dict[str, Any] = {
     "lifespan": "off",
     "log_config": None,
@@ -24,21 +27,22 @@ UNREAD_MILLISECONDS = 30_000
 
 
 class Server(uvicorn.Server):
-    """End what waits before uvicorn waits for it, and let go of readers that do not read."""
+    """Serve on sockets that are given; end what waits before uvicorn waits for it."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        for listener in sockets or []:
+            _give_up_on_the_unread(listener)
         await super().startup(sockets)
-        if not hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux has it
-            return
-        # No close reaches a peer whose window is shut: it is the kernel that has to give up. What is set on
-        # the listening socket holds for every connection.
-        for listener in [listener for server in getattr(self, "servers", []) for listener in server.sockets]:
-            if listener.family in (socket.AF_INET, socket.AF_INET6):
-                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MILLISECONDS)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await close_hubs()
         await super().shutdown(sockets)
+
+
+def _give_up_on_the_unread(listener: socket.socket) -> None:
+    """Have the kernel drop peers that stop reading: behind a shut window not even a close reaches them."""
+    if hasattr(socket, "TCP_USER_TIMEOUT") and listener.family in (socket.AF_INET, socket.AF_INET6):  # Linux
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MILLISECONDS)
 
 
 class Worker(UvicornWorker):  # type: ignore[misc]

@@ -6,6 +6,7 @@ Without them: SQLite and memory in one process. With them: PostgreSQL and Redis,
 
 from pathlib import Path
 
+import django_stubs_ext
 import environ
 import structlog
 from csp.constants import NONE, SELF
@@ -14,6 +15,8 @@ from structlog.typing import Processor
 
 from hitl_project.environment import data_folder, generated_secret
 from hitl_project.logs import without_query_string
+
+django_stubs_ext.monkeypatch()  # so that Django's generic classes can be written as such, as in ModelAdmin[Item]
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()

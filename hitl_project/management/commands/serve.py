@@ -1,6 +1,7 @@
 """Serve everything from one process: pages, API, sockets and, without Redis, the clock."""
 
 import os
+import socket
 import threading
 from argparse import ArgumentParser
 from typing import Any
@@ -14,7 +15,7 @@ from django_celery_beat.schedulers import DatabaseScheduler
 
 from events import jobs
 from hitl_project.celery import app
-from hitl_project.server import OPTIONS, Server
+from hitl_project.server import OPTIONS, Server, application
 
 log = structlog.get_logger(__name__)
 
@@ -30,23 +31,23 @@ class Command(BaseCommand):
         port = str(options["port"])
         if not port.isdigit() or not 0 < int(port) < 65_536:
             raise CommandError(f"PORT must be a number from 1 to 65535, not {port!r}.")
-        server = Server(
-            uvicorn.Config(
-                "hitl_project.asgi:application", host=options["host"], port=int(port), **OPTIONS
-            )
-        )
+        try:
+            listener = socket.create_server((options["host"], int(port)), backlog=2_048)
+        except OSError as problem:
+            raise CommandError(
+                f"Nothing can listen on {options['host']}:{port} ({problem.strerror}). Set PORT to a free one."
+            ) from None
+        server = Server(uvicorn.Config(application, **OPTIONS))
         stop = threading.Event()
         clock = threading.Thread(target=_tick, args=[stop], name="clock", daemon=True)
         if settings.EMBEDDED:
             clock.start()
         self.stdout.write(f"  Serving on  http://{options['host']}:{port}   (Ctrl+C stops it)\n")
         self.stdout.flush()
-        server.run()
+        server.run(sockets=[listener])
         stop.set()
         if clock.is_alive():
             clock.join(timeout=5)
-        if not server.started:
-            raise CommandError(f"Nothing can listen on {options['host']}:{port}. Set PORT to a free one.")
 
 
 def _tick(stop: threading.Event) -> None:
