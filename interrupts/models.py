@@ -27,6 +27,9 @@ class Interrupt(ReviewItem):
     rejection_reason = models.TextField(blank=True)
     outcome_result: Any = models.JSONField(null=True, blank=True)
 
+    class Meta:
+        db_table = "agent_interrupts"
+
     @property
     def content(self) -> dict[str, Any]:
         """Return what a human is asked to judge: what ``content_hash`` is taken over."""

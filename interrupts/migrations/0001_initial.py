@@ -31,6 +31,7 @@ class Migration(migrations.Migration):
                 ('outcome_result', models.JSONField(blank=True, null=True)),
             ],
             options={
+                'db_table': 'agent_interrupts',
                 'abstract': False,
             },
             bases=('reviews.reviewitem',),
