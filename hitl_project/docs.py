@@ -7,7 +7,7 @@ from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSpli
 from events.openapi import EXPLAINED
 
 schema = SpectacularJSONAPIView.as_view()
-page = SpectacularSwaggerSplitView.as_view(url_name="schema")
+page = SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="docs/api.html")
 
 
 def problems(request: HttpRequest) -> HttpResponse:

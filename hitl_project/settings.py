@@ -16,7 +16,7 @@ from structlog.typing import Processor
 from hitl_project.environment import data_folder, generated_secret
 from hitl_project.logs import without_query_string
 
-django_stubs_ext.monkeypatch()  # so that Django's generic classes can be written as such, as in ModelAdmin[Item]
+django_stubs_ext.monkeypatch()  # Django's generic classes can be written as such: ModelAdmin[Item]
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -233,13 +233,6 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "PREPROCESSING_HOOKS": ["hitl_project.openapi.native"],
     "POSTPROCESSING_HOOKS": ["hitl_project.openapi.with_components"],
-    "APPEND_COMPONENTS": {
-        "securitySchemes": {
-            "key": {"type": "http", "scheme": "bearer", "description": "A key: hitl_…"},
-            "session": {"type": "apiKey", "in": "cookie", "name": "sessionid"},
-        }
-    },
-    "SECURITY": [{"key": []}, {"session": []}],
 }
 
 # --- Logs ------------------------------------------------------------------------------------------

@@ -7,7 +7,18 @@ from reviews.models import Outcome
 NON_EMPTY_REASON = {**REASON, "minLength": 1, "pattern": r"\S"}
 WORDS = {**COMMENT, "minLength": 1, "pattern": r"\S"}
 
+SENTENCE = {"type": "string", "maxLength": 10_000}
+ON_WHAT_WAS_SHOWN = {"comment": COMMENT, "user_id": USER_ID, "content_hash": CONTENT_HASH}
+
 CREATE = body(
+    {
+        "type": "approval",
+        "reason": "Delete the account of user 123?",
+        "session_id": "session-7",
+        "tool_name": "delete_user",
+        "tool_args": {"user_id": 123},
+        "expires_in": 3600,
+    },
     required=("reason",),
     type={"enum": [kind.value for kind in DECISIONS], "default": "approval"},
     reason=NON_EMPTY_REASON,
@@ -39,39 +50,50 @@ CREATE = body(
     batch_id=LABEL,
     metadata=OBJECT,
 )
-BATCH = body(required=("items",), items={"type": "array", "items": CREATE, "minItems": 1, "maxItems": 100})
+BATCH = body(
+    {"items": [{"reason": "Delete a.csv?"}, {"reason": "Delete b.csv?"}]},
+    required=("items",),
+    items={"type": "array", "items": CREATE, "minItems": 1, "maxItems": 100},
+)
 APPROVE = body(
+    {"modifications": {"user_id": 124}, "comment": "124 is the right one."},
     modifications={"type": ["object", "null"], "description": "The arguments to use instead, whole."},
-    comment=COMMENT,
-    user_id=USER_ID,
-    content_hash=CONTENT_HASH,
+    **ON_WHAT_WAS_SHOWN,
 )
-REJECT = body(
-    reason={"type": "string", "maxLength": 10_000},
-    comment=COMMENT,
-    user_id=USER_ID,
-    content_hash=CONTENT_HASH,
-)
+REJECT = body({"reason": "Not authorized"}, reason=SENTENCE, **ON_WHAT_WAS_SHOWN)
 RESPOND = body(
+    {"response": "Use the staging account."},
     required=("response",),
     response={"description": "Any JSON that `response_schema` allows."},
-    comment=COMMENT,
-    user_id=USER_ID,
-    content_hash=CONTENT_HASH,
+    **ON_WHAT_WAS_SHOWN,
 )
-CANCEL = body(reason={"type": "string", "maxLength": 10_000}, user_id=USER_ID)
-CLAIM = body(user_id=USER_ID)
-COMMENTS = body(required=("body",), body=WORDS, user_id=USER_ID)
-REQUEST_CHANGES = body(required=("comment",), comment=WORDS, user_id=USER_ID)
-REVISE = {**body(reason=NON_EMPTY_REASON, tool_args=OBJECT, data=OBJECT), "minProperties": 1}
-CONSUME = body(required=("tool_args",), tool_args=OBJECT)
-OUTCOME = body(required=("status",), status={"enum": Outcome.values}, result={"description": "Any JSON."})
+CANCEL = body({"reason": "No longer needed"}, reason=SENTENCE, user_id=USER_ID)
+CLAIM = body({}, user_id=USER_ID)
+COMMENTS = body({"body": "I am asking the owner."}, required=("body",), body=WORDS, user_id=USER_ID)
+REQUEST_CHANGES = body(
+    {"comment": "Only accounts without orders."},
+    required=("comment",),
+    comment=WORDS,
+    user_id=USER_ID,
+)
+REVISE = {
+    **body({"tool_args": {"user_id": 125}}, reason=NON_EMPTY_REASON, tool_args=OBJECT, data=OBJECT),
+    "minProperties": 1,
+}
+CONSUME = body({"tool_args": {"user_id": 124}}, required=("tool_args",), tool_args=OBJECT)
+OUTCOME = body(
+    {"status": "succeeded", "result": {"deleted": 1}},
+    required=("status",),
+    status={"enum": Outcome.values},
+    result={"description": "Any JSON."},
+)
 APPROVALS = body(
+    {"thread_id": "session-7", "interrupt_id": "int_01JD0000000000000000000000", "approved": True},
     required=("thread_id", "interrupt_id", "approved"),
     thread_id=LABEL,
     interrupt_id={"type": "string", "maxLength": 64},
     approved={"type": "boolean"},
-    reason={"type": "string", "maxLength": 10_000},
+    reason=SENTENCE,
     user_id=USER_ID,
     content_hash=CONTENT_HASH,
 )

@@ -52,9 +52,10 @@ USER_ID: Schema = {
 COMMENT: Schema = {"type": "string", "maxLength": 10_000}
 
 
-def body(*, required: tuple[str, ...] = (), **properties: Schema) -> Schema:
-    """Return the schema of an object with these properties and no others."""
+def body(example: dict[str, Any], *, required: tuple[str, ...] = (), **properties: Schema) -> Schema:
+    """Return the schema of an object with these properties and no others; *example* is one."""
     return {
+        "examples": [example],
         "type": "object",
         "properties": properties,
         "required": list(required),
@@ -79,8 +80,8 @@ def expiry_of(sent: dict[str, Any], default_seconds: int) -> tuple[int | None, d
         raise invalid({"expires_at": ["Give either expires_in or expires_at."]})
     try:
         moment = dt.datetime.fromisoformat(sent["expires_at"])
-    except ValueError:
+        if moment.tzinfo is None:
+            raise invalid({"expires_at": ["Say the time zone, as in 2030-01-31T12:00:00Z."]})
+        return None, moment.astimezone(dt.UTC)
+    except (ValueError, OverflowError):
         raise invalid({"expires_at": ["Write a moment as in 2030-01-31T12:00:00Z."]}) from None
-    if moment.tzinfo is None:
-        raise invalid({"expires_at": ["Say the time zone, as in 2030-01-31T12:00:00Z."]})
-    return None, moment.astimezone(dt.UTC)
