@@ -118,7 +118,7 @@ async def _disconnected(receive: Receive) -> None:
 
 
 async def _respond(send: Send, status: int, body: bytes, headers: dict[str, str]) -> None:
-    lines = {"content-length": str(len(body)), **headers}
+    lines = {"content-length": str(len(body)), "x-content-type-options": "nosniff", **headers}
     await send(
         {
             "type": "http.response.start",

@@ -4,6 +4,7 @@ Without them: SQLite and memory in one process. With them: PostgreSQL and Redis,
 `checks.py` beside this file explains a wrong or missing value in a sentence.
 """
 
+import logging
 from pathlib import Path
 
 import django_stubs_ext
@@ -253,6 +254,7 @@ structlog.configure(
     logger_factory=structlog.stdlib.LoggerFactory(),
     cache_logger_on_first_use=True,
 )
+DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = logging.INFO  # a caller's mistake is not ours
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
