@@ -1,5 +1,6 @@
 """Explain a setting that cannot work, in a sentence, before the server starts."""
 
+import sqlite3
 from typing import Any
 
 from django.conf import settings
@@ -60,6 +61,20 @@ def database_is_known(app_configs: Any, **kwargs: Any) -> list[Error]:
                 f"The database {connection.vendor!r} is not supported.",
                 hint="Set DATABASE_URL=postgresql://user:password@host/name, or leave it out for SQLite.",
                 id="hitl.E004",
+            )
+        ]
+    return []
+
+
+@register()
+def sqlite_is_new_enough(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """The statements use RETURNING, which SQLite has had since 2021."""
+    if connection.vendor == "sqlite" and sqlite3.sqlite_version_info < (3, 35):
+        return [
+            Error(
+                f"This Python comes with SQLite {sqlite3.sqlite_version}; 3.35 or newer is needed.",
+                hint="Use a newer Python, or set DATABASE_URL to a PostgreSQL.",
+                id="hitl.E005",
             )
         ]
     return []
