@@ -1,5 +1,7 @@
 """What may be sent to the interrupt routes."""
 
+from typing import Any
+
 from interrupts.lifecycle import DECISIONS, Decision
 from reviews.bodies import COMMENT, CONTENT_HASH, EXPIRY, LABEL, OBJECT, PRIORITY, REASON, USER_ID, body
 from reviews.models import Outcome
@@ -8,7 +10,7 @@ NON_EMPTY_REASON = {**REASON, "minLength": 1, "pattern": r"\S"}
 WORDS = {**COMMENT, "minLength": 1, "pattern": r"\S"}
 
 SENTENCE = {"type": "string", "maxLength": 10_000}
-ON_WHAT_WAS_SHOWN = {"comment": COMMENT, "user_id": USER_ID, "content_hash": CONTENT_HASH}
+ON_WHAT_WAS_SHOWN: Any = {"comment": COMMENT, "user_id": USER_ID, "content_hash": CONTENT_HASH}
 
 CREATE = body(
     {
