@@ -34,8 +34,9 @@ class Command(BaseCommand):
         try:
             listener = socket.create_server((options["host"], int(port)), backlog=2_048)
         except OSError as problem:
+            where = f"{options['host']}:{port}"
             raise CommandError(
-                f"Nothing can listen on {options['host']}:{port} ({problem.strerror}). Set PORT to a free one."
+                f"Nothing can listen on {where} ({problem.strerror}). Set PORT to a free one."
             ) from None
         server = Server(uvicorn.Config(application, **OPTIONS))
         stop = threading.Event()
@@ -53,12 +54,14 @@ class Command(BaseCommand):
 def _tick(stop: threading.Event) -> None:
     """Let the scheduler of django-celery-beat run what is due, here and now (tasks are eager)."""
     app.loader.import_default_modules()  # a task that is not known here would be sent to a broker
-    scheduler = DatabaseScheduler(app=app)
-    jobs.beat()  # the first scheduled one comes after its interval
+    scheduler: DatabaseScheduler | None = None
     pause = 0.0
     while not stop.wait(pause):
         try:
             close_old_connections()
+            if scheduler is None:
+                jobs.beat()  # the first scheduled one comes after its interval
+                scheduler = DatabaseScheduler(app=app)
             pause = min(scheduler.tick(), 1.0)
         except Exception:  # one failing job or a busy database must not stop the clock
             log.exception("clock_stumbled")
