@@ -1,7 +1,7 @@
 """The real server in a process of its own, on data of its own, with people to decide.
 
-from tests import live
-server, key, ann = live.server, live.key, live.ann      # fixtures, one server for each test module
+A test module takes the fixtures it needs, and so gets a server of its own:
+`server, key, ann = live.server, live.key, live.ann`.
 """
 
 import json
@@ -9,7 +9,6 @@ import os
 import secrets
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,34 +18,24 @@ import httpx
 import psycopg
 import pytest
 
-from tests.servers import free_port
+from tests.servers import Server
 
 ROOT = Path(__file__).parent.parent
-PATIENCE = 60  # seconds for the server to come up
+PATIENCE = 60  # seconds for a question to be there
 
 
-class LiveServer:
-    """`manage.py serve` on the backend under test.
+class LiveServer(Server):
+    """`manage.py serve` on the backend under test."""
 
-    `stop` is an orderly shutdown and `kill` a crash; after either, `start` goes on with the same data.
-    """
+    name = "live"
 
     def __init__(self) -> None:
-        self.folder = tempfile.TemporaryDirectory(prefix="hitl-live-")
-        self.port = free_port()
+        super().__init__("manage.py serve")
         self.url = f"http://127.0.0.1:{self.port}"
-        paths = [str(ROOT / "client" / "src"), os.environ.get("PYTHONPATH", "")]
-        self.env = {
-            **os.environ,
-            "HITL_DATA_DIR": self.folder.name,
-            "PORT": str(self.port),
-            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-        }
+        self.env = {**os.environ, "HITL_DATA_DIR": str(self.folder), "PORT": str(self.port)}
         if "DATABASE_URL" in self.env:
             self.env["DATABASE_URL"] = _database_of_its_own(self.env["DATABASE_URL"])
-        self.process: subprocess.Popen[bytes] | None = None
-        self.manage("migrate", "--verbosity", "0")
-        self.start()
+        self.key = ""
 
     def manage(self, *command: str) -> str:
         """Run a management command on the server's data and return what it printed."""
@@ -56,39 +45,24 @@ class LiveServer:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def new_key(self, name: str = "") -> str:
+    def new_key(self) -> str:
         """Make an agent and return its key."""
-        made = json.loads(self.manage("create_agent", name or f"agent-{secrets.token_hex(4)}", "--json"))
+        made = json.loads(self.manage("create_agent", f"agent-{secrets.token_hex(4)}", "--json"))
         return str(made["key"])
 
-    def start(self) -> None:
-        with Path(self.folder.name, "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "serve"], cwd=ROOT, env=self.env, stdout=log, stderr=log
+    def command(self) -> list[str | Path]:
+        return [sys.executable, ROOT / "manage.py", "serve"]
+
+    def spawn(self, command: list[str | Path], **identity: Any) -> "subprocess.Popen[bytes]":
+        with (self.folder / "log").open("ab") as log:
+            return subprocess.Popen(
+                command, cwd=ROOT, env=self.env, stdout=log, stderr=log, start_new_session=True
             )
-        deadline = time.monotonic() + PATIENCE
-        while not self._answers():
-            assert self.process.poll() is None, Path(self.folder.name, "log").read_text()
-            assert time.monotonic() < deadline, Path(self.folder.name, "log").read_text()
-            time.sleep(0.05)
 
-    def stop(self) -> None:
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait(timeout=30)
-
-    def kill(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-
-    def remove(self) -> None:
-        self.kill()
-        self.folder.cleanup()
-
-    def _answers(self) -> bool:
-        try:
-            return httpx.get(f"{self.url}/healthz", timeout=2).is_success
+    def answers(self) -> bool:
+        try:  # a stranger on the same port does not know the key
+            mine = {"Authorization": f"Bearer {self.key}"}
+            return httpx.get(f"{self.url}/api/v1/interrupts", headers=mine, timeout=2).is_success
         except httpx.TransportError:
             return False
 
@@ -156,14 +130,18 @@ def _database_of_its_own(url: str) -> str:
 @pytest.fixture(scope="module")
 def server() -> Iterator[LiveServer]:
     live = LiveServer()
-    yield live
-    live.remove()
+    try:
+        live.manage("migrate", "--verbosity", "0")
+        live.key = live.new_key()
+        yield live.start()
+    finally:
+        live.remove()
 
 
 @pytest.fixture(scope="module")
 def key(server: LiveServer) -> str:
     """The key of an agent."""
-    return server.new_key()
+    return server.key
 
 
 @pytest.fixture(scope="module")

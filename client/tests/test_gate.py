@@ -65,6 +65,15 @@ def test_an_edit_reaches_the_function_with_its_types(hitl: HITL, server: Loopbac
     assert call(1, 2, 3, flag=True, x=None) == (1.5, (4,), False, {"y": {"z": [True]}})
 
 
+def test_what_was_revised_before_it_was_approved_is_what_runs(hitl: HITL, server: Loopback) -> None:
+    @hitl.gate
+    def delete_file(path: str) -> str:
+        return path
+
+    server.soon(tool_args={"path": "b"})
+    assert delete_file("a") == "b"
+
+
 def test_an_edit_the_function_cannot_take_does_not_run(hitl: HITL, server: Loopback) -> None:
     @hitl.gate
     def delete_file(path: str) -> str:

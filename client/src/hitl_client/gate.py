@@ -8,6 +8,7 @@ from typing import Any
 
 from hitl_client.calls import Calls, Options, settled
 from hitl_client.flows import Flow
+from hitl_client.runs import canonical
 
 REDACTED = "[redacted]"
 
@@ -55,10 +56,10 @@ class Gate:
         decision = yield from self.calls.ask(
             "approval", self.reason, None, self.options, asked, hidden=hidden or None
         )
-        if settled(decision).modifications is not None:
-            edited = decision.arguments
-            kept = {name: value for name, value in hidden.items() if edited.get(name) == REDACTED}
-            self._replace(call, edited | kept)
+        approved = settled(decision).arguments
+        if canonical(approved) != canonical(asked["tool_args"]):
+            kept = {name: value for name, value in hidden.items() if approved.get(name) == REDACTED}
+            self._replace(call, approved | kept)
         return call
 
     def _schema(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
