@@ -1,0 +1,70 @@
+"""What was approved is what runs, once; and the record says what came of it."""
+
+from tests.conftest import Door
+from tests.steps import let_deadline_pass, problem
+
+
+def approved(agent: Door, reviewer: Door, **body: object) -> str:
+    asked = agent.ask(tool_name="pay", tool_args={"amount": 100})
+    assert reviewer.post_json(f"/interrupts/{asked['id']}/approve", body).status_code == 200
+    return str(asked["id"])
+
+
+def test_an_approval_is_spent_once(agent: Door, as_ann: Door) -> None:
+    pk = approved(agent, as_ann)
+
+    first = agent.post_json(f"/interrupts/{pk}/consume", {"tool_args": {"amount": 100}})
+    second = agent.post_json(f"/interrupts/{pk}/consume", {"tool_args": {"amount": 100}})
+
+    assert first.status_code == 200
+    assert first.json()["consumed_at"]
+    assert problem(second, 409, "spent")["current"]["consumed_at"] == first.json()["consumed_at"]
+
+
+def test_other_arguments_do_not_spend_it(agent: Door, as_ann: Door) -> None:
+    pk = approved(agent, as_ann, modifications={"amount": 50})
+
+    problem(
+        agent.post_json(f"/interrupts/{pk}/consume", {"tool_args": {"amount": 100}}), 412, "arguments_differ"
+    )
+    assert agent.post_json(f"/interrupts/{pk}/consume", {"tool_args": {"amount": 50}}).status_code == 200
+
+
+def test_an_approval_given_in_time_is_spent_after_the_deadline(agent: Door, as_ann: Door) -> None:
+    pk = approved(agent, as_ann)
+    let_deadline_pass(pk)
+    assert agent.post_json(f"/interrupts/{pk}/consume", {"tool_args": {"amount": 100}}).status_code == 200
+
+
+def test_what_is_not_approved_cannot_be_spent(agent: Door, as_ann: Door) -> None:
+    waiting, refused = agent.ask(), agent.ask()
+    as_ann.post_json(f"/interrupts/{refused['id']}/reject")
+
+    problem(agent.post_json(f"/interrupts/{waiting['id']}/consume", {"tool_args": {}}), 409, "not_approved")
+    problem(
+        agent.post_json(f"/interrupts/{refused['id']}/consume", {"tool_args": {}}), 409, "already_decided"
+    )
+
+
+def test_the_outcome_is_recorded_once(agent: Door, as_ann: Door) -> None:
+    pk = approved(agent, as_ann)
+
+    told = agent.post_json(
+        f"/interrupts/{pk}/outcome", {"status": "failed", "result": {"error": "no funds"}}
+    ).json()
+    again = agent.post_json(f"/interrupts/{pk}/outcome", {"status": "succeeded"})
+
+    assert (told["status"], told["outcome"], told["outcome_result"]) == (
+        "approved",
+        "failed",
+        {"error": "no funds"},
+    )
+    problem(again, 409, "reported")
+    history = agent.get_json(f"/interrupts/{pk}").json()["history"]
+    assert history[-1]["type"] == "hitl.item.outcome"
+
+
+def test_another_agent_spends_nothing(agent: Door, rogue: Door, as_ann: Door) -> None:
+    pk = approved(agent, as_ann)
+    problem(rogue.post_json(f"/interrupts/{pk}/consume", {"tool_args": {"amount": 100}}), 404)
+    problem(rogue.post_json(f"/interrupts/{pk}/outcome", {"status": "succeeded"}), 404)
