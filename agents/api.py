@@ -1,6 +1,8 @@
 """The HTTP routes of the event stream and of socket tickets (contract: Events)."""
 
+import re
 import time
+from typing import cast
 
 import orjson
 from channels.db import database_sync_to_async
@@ -11,7 +13,7 @@ from rest_framework.response import Response
 from agents import keys
 from agents.asgi import WaitingRoute
 from agents.callers import Caller
-from agents.models import STREAM
+from agents.models import STREAM, Key
 from agents.permissions import Access
 from agents.viewsets import CallerViewSet
 from events import selectors
@@ -23,6 +25,7 @@ from events.problems import Problem, invalid
 EVENTS = Access(scope=STREAM, permission="events.view_event")
 LONGEST_WAIT = 60
 DEFAULT_LIMIT, LIMIT = 100, 1_000
+EVENT_TYPE, EVENT_ID = re.compile(r"[a-z_.]+"), re.compile(r"evt_[0-9A-Z]{26}")
 PARAMETERS = ("after", "agent", "types", "limit", "wait")
 
 
@@ -44,12 +47,15 @@ class Reading:
         self.limit = _number(query, "limit", DEFAULT_LIMIT, 1, LIMIT)
         self.wait = _number(query, "wait", 0, 0, LONGEST_WAIT)
         self.types = [name for name in query.get("types", "").split(",") if name]
+        if not all(EVENT_TYPE.fullmatch(name) for name in self.types):
+            raise invalid({"types": ["Give event types, separated by commas."]})
         if "agent" in query and caller.user is None and query["agent"] != caller.agent:
             raise invalid({"agent": ["An agent reads its own stream; leave this out."]})
         self.name = caller.agent or query.get("agent", "")
         self.after = query.get("after", "")
         if self.name:
-            if caller.user is not None and self.name not in selectors.heads([self.name]):
+            known = caller.user is None or (self.name.isprintable() and selectors.heads([self.name]))
+            if not known:
                 raise invalid({"agent": ["There is no such stream."]})
             self.stream = selectors.stream_of(self.name)
             try:
@@ -58,6 +64,8 @@ class Reading:
                 raise invalid({"after": [str(error)]}) from None
             except selectors.CursorReset as reset:
                 raise Problem(409, "reset", str(reset), cursor=reset.cursor) from None
+        elif self.after and not EVENT_ID.fullmatch(self.after):
+            raise invalid({"after": ["A cursor is what an earlier answer gave as `cursor`, or nothing."]})
 
     def read(self) -> tuple[bytes, bool]:
         """Return the page as JSON, and whether there is anything on it."""
@@ -123,7 +131,7 @@ class EventViewSet(CallerViewSet):
 class TicketViewSet(CallerViewSet):
     """Let a client that cannot send a header open a socket."""
 
-    access = {"create": EVENTS}
+    access = {"create": Access(scope=STREAM)}  # a person's socket is opened by the session
 
     @describe(
         "Get a one-time ticket for ws/agents",
@@ -138,11 +146,8 @@ class TicketViewSet(CallerViewSet):
         description="Open `/ws/agents?ticket=…` with it within a minute, once.",
     )
     def create(self, request: Request) -> Response:
-        if self.caller.key is None:
-            raise Problem(403, "forbidden", "A session opens /ws/operators by itself; tickets are for keys.")
-        return Response(
-            {"ticket": keys.issue_ticket(self.caller.key), "expires_in": keys.TICKET_SECONDS}, status=201
-        )
+        ticket = keys.issue_ticket(cast(Key, self.caller.key))
+        return Response({"ticket": ticket, "expires_in": keys.TICKET_SECONDS}, status=201)
 
 
 async def _events(caller: Caller, groups: dict[str, str], query: QueryDict) -> tuple[bytes, dict[str, str]]:

@@ -58,7 +58,9 @@ def matches(key: Key, secret: str) -> bool:
     return hmac.compare_digest(key.digest, digest_of(secret))
 
 
-def create_agent(name: str, *, description: str = "", owner: User | None = None) -> Agent:
+def create_agent(
+    name: str, *, description: str = "", owner: User | None = None, actor: str = SYSTEM
+) -> Agent:
     """Make the agent called *name*, or return it; its stream begins with it.
 
     Raises:
@@ -71,8 +73,16 @@ def create_agent(name: str, *, description: str = "", owner: User | None = None)
             agent.full_clean()
             agent.save()
             Stream.objects.get_or_create(name=name)
-            log.record(SYSTEM, "hitl.agent.created", name, actor=SYSTEM, data={"agent": name})
+            log.record(SYSTEM, "hitl.agent.created", name, actor=actor, data={"agent": name})
     return agent
+
+
+def change_agent(agent: Agent, *, actor: str) -> None:
+    """Store what may change about *agent*: description, owner, and whether its keys hold."""
+    with log.unit_of_work():
+        agent.save(update_fields=["description", "owner", "is_active"])
+        told = {"agent": agent.name, "is_active": agent.is_active}
+        log.record(SYSTEM, "hitl.agent.changed", agent.name, actor=actor, data=told)
 
 
 def create_key(

@@ -12,6 +12,7 @@ from agents.permissions import Access
 class CallerViewSet(ViewSet):
     """Serve callers that the ``access`` table admits, action by action; ``caller`` is who calls."""
 
+    http_method_names = ["get", "post", "put", "patch", "delete", "head"]
     access: ClassVar[dict[str, Access]] = {}
     caller: Caller
 

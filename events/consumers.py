@@ -30,6 +30,7 @@ SIGNALS_WAITING = 200
 class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     """Send frames until the socket closes, answer pings, and end when told to."""
 
+    channel_layer_alias = "none"  # the hub hears for all sockets: none needs, or waits for, Redis itself
     understands = "Send a JSON object whose type is ping, pong or ack."
 
     async def connect(self) -> None:
@@ -85,7 +86,9 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             async with asyncio.timeout(SEND_SECONDS):
                 await self.send(text_data=text)
         except TimeoutError:
-            await self.close(CLOSE_TOO_SLOW)
+            with contextlib.suppress(TimeoutError):  # even a close has to wait until there is room for it
+                async with asyncio.timeout(SEND_SECONDS):
+                    await self.close(CLOSE_TOO_SLOW)
             raise asyncio.CancelledError from None
 
     async def revoke(self) -> None:

@@ -46,6 +46,11 @@ def once(job: str, work: Callable[[], Any], *, every: float, lease: float = 600.
     return result
 
 
+def release_all() -> None:
+    """Take every lease back; for a process that is the only one, and whose predecessor was killed."""
+    JobLease.objects.filter(held_until__isnull=False).update(held_until=None)
+
+
 def beat() -> None:
     """Note that the clock ticks."""
     JobLease.objects.update_or_create(job=HEARTBEAT, defaults={"finished_at": Now()})

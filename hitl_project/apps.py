@@ -1,6 +1,6 @@
 """The project as an app, for its checks, its commands and its schedules; and the admin site."""
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.contrib.admin.apps import AdminConfig
 from django.db.models.signals import post_migrate
 
@@ -14,7 +14,8 @@ class ProjectConfig(AppConfig):
     def ready(self) -> None:
         from hitl_project import checks  # noqa: F401, PLC0415 - checks register once the apps are loaded
 
-        post_migrate.connect(schedule.install, sender=self)
+        # Not of this app: Django tells nobody about the migrations of one that has no models.
+        post_migrate.connect(schedule.install, sender=apps.get_app_config("django_celery_beat"))
 
 
 class HITLAdminConfig(AdminConfig):

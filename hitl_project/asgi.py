@@ -1,10 +1,13 @@
 """The ASGI application: calls that wait, sockets, and everything else by Django."""
 
 import os
+import warnings
 from typing import Any
 
 from django.core.asgi import get_asgi_application
 
+# WhiteNoise hands over static files as ordinary iterators; they are small, and are sent in one piece.
+warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronous iterators", Warning)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hitl_project.settings")
 django_app = get_asgi_application()
 
@@ -29,6 +32,12 @@ async def http(scope: dict[str, Any], receive: Any, send: Any) -> None:
     return await django_app(scope, receive, send)
 
 
+async def _nowhere(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """Refuse a socket on a path that has none."""
+    await send({"type": "websocket.close", "code": 4404})
+
+
+nowhere: Any = _nowhere
 agents: Any = AgentDoor(AgentConsumer.as_asgi())
 operators: Any = AllowedHostsOriginValidator(OperatorDoor(OperatorConsumer.as_asgi()))
 
@@ -36,7 +45,11 @@ application = ProtocolTypeRouter(
     {
         "http": BodyLimit(http),
         "websocket": URLRouter(
-            [re_path(r"^ws/agents/?$", agents), re_path(r"^ws/(?:operators|events)/?$", operators)]
+            [
+                re_path(r"^ws/agents/?$", agents),
+                re_path(r"^ws/(?:operators|events)/?$", operators),
+                re_path(r"", nowhere),
+            ]
         ),
     }
 )

@@ -19,24 +19,41 @@ class BodyLimit:
         if not announced.isdigit() or int(announced) > limit:
             await _refuse(send)
             return
-        counted = 0
-
-        async def receive_some() -> Any:
-            nonlocal counted
-            message = await receive()
-            counted += len(message.get("body", b""))
-            if counted > limit:
-                raise _TooLarge
-            return message
-
-        try:
-            await self._app(scope, receive_some, send)
-        except _TooLarge:
-            await _refuse(send)
+        if any(name == b"transfer-encoding" for name, _ in scope["headers"]):
+            body = await _read(receive, limit)
+            if body is None:
+                await _refuse(send)
+                return
+            length = (b"content-length", str(len(body)).encode())
+            headers = [header for header in scope["headers"] if header[0] != b"transfer-encoding"]
+            scope, receive = {**scope, "headers": [*headers, length]}, _again(body, receive)
+        await self._app(scope, receive, send)
 
 
-class _TooLarge(Exception):
-    pass
+async def _read(receive: Any, limit: int) -> bytes | None:
+    """Read a body whose length was not announced; None when it is beyond *limit* or its sender gone.
+
+    Django and DRF take such a body for an empty one, so it is given a length.
+    """
+    pieces, length, more = [], 0, True
+    while more:
+        message = await receive()
+        pieces.append(message.get("body", b""))
+        length += len(pieces[-1])
+        more = message.get("more_body", False)
+        if length > limit or message["type"] == "http.disconnect":
+            return None
+    return b"".join(pieces)
+
+
+def _again(body: bytes, receive: Any) -> Any:
+    """Return a ``receive`` that first hands over *body*."""
+    waiting = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive_next() -> Any:
+        return waiting.pop() if waiting else await receive()
+
+    return receive_next
 
 
 async def _refuse(send: Any) -> None:

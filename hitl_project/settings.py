@@ -21,6 +21,16 @@ django_stubs_ext.monkeypatch()  # Django's generic classes can be written as suc
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
+SWITCH = {
+    "true": True,
+    "false": False,
+    "yes": True,
+    "no": False,
+    "on": True,
+    "off": False,
+    "1": True,
+    "0": False,
+}
 
 
 def whole_number(name: str, default: int) -> int:
@@ -31,18 +41,34 @@ def whole_number(name: str, default: int) -> int:
     return int(text)
 
 
+def yes_or_no(name: str, default: bool) -> bool:
+    """Read a switch from the environment; a typing error must not switch anything."""
+    text = env.str(name, str(default)).strip().lower()
+    if text not in SWITCH:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(SWITCH)}, not {text!r}.")
+    return SWITCH[text]
+
+
+def one_of(name: str, choices: tuple[str, ...]) -> str:
+    """Read one of *choices* from the environment; the first is the default."""
+    text: str = env.str(name, choices[0]).strip().upper()
+    if text not in choices:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}, not {text!r}.")
+    return text
+
+
 DATA_DIR = data_folder(env.str("HITL_DATA_DIR", ""), BASE_DIR / "var")
 SECRET_KEY = env.str("HITL_SECRET_KEY", "") or generated_secret(DATA_DIR, "secret_key")
 HITL_KEY_PEPPER = env.str("HITL_KEY_PEPPER", "") or generated_secret(DATA_DIR, "key_pepper")
 
-DEBUG = env.bool("HITL_DEBUG", False)
+DEBUG = yes_or_no("HITL_DEBUG", False)
 ALLOWED_HOSTS = env.list("HITL_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("HITL_TRUSTED_ORIGINS", default=[])
-HTTPS = env.bool("HITL_HTTPS", False)
+HTTPS = yes_or_no("HITL_HTTPS", False)
 
 # --- The product -----------------------------------------------------------------------------------
 
-HITL_ENABLED = env.bool("HITL_ENABLED", True)
+HITL_ENABLED = yes_or_no("HITL_ENABLED", True)
 HITL_DEFAULT_EXPIRATION_HOURS = whole_number("HITL_DEFAULT_EXPIRATION_HOURS", 24)
 HITL_CLEANUP_DAYS = whole_number("HITL_CLEANUP_DAYS", 30)
 HITL_CALLS_PER_MINUTE = whole_number("HITL_CALLS_PER_MINUTE", 6_000)
@@ -56,12 +82,15 @@ REDIS_URL = env.str("REDIS_URL", "")
 EMBEDDED = not REDIS_URL
 
 if DATABASE_URL:
+    if not DATABASE_URL.startswith(("postgresql://", "postgres://", "sqlite://")):
+        raise ImproperlyConfigured("DATABASE_URL must read postgresql://user:password@host/name.")
     DATABASES = {"default": env.db_url("DATABASE_URL")}
 else:
     DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": DATA_DIR / "db.sqlite3"}}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     DATABASES["default"] |= {
         "CONN_MAX_AGE": 0,  # the pool keeps the connections
+        "CONN_HEALTH_CHECKS": True,  # and hands out none that died with a restart of the database
         "OPTIONS": {"pool": {"min_size": 1, "max_size": whole_number("HITL_POOL_SIZE", 8), "timeout": 10}},
     }
 else:
@@ -196,7 +225,7 @@ LOGIN_URL = "/admin/login/"
 LOGIN_REDIRECT_URL = "/admin/"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("HITL_BEHIND_PROXY", False) else None
+    ("HTTP_X_FORWARDED_PROTO", "https") if yes_or_no("HITL_BEHIND_PROXY", False) else None
 )
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -215,7 +244,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["events.http.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["events.http.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "events.http.AlwaysJSON",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "events.autoschema.AutoSchema",
     "DEFAULT_PAGINATION_CLASS": None,
     "EXCEPTION_HANDLER": "events.problems.exception_handler",
     "UNAUTHENTICATED_USER": None,
@@ -270,7 +299,10 @@ LOGGING = {
         }
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
-    "root": {"handlers": ["stderr"], "level": env.str("HITL_LOG_LEVEL", "INFO").upper()},
+    "root": {
+        "handlers": ["stderr"],
+        "level": one_of("HITL_LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR", "CRITICAL")),
+    },
     "loggers": {
         "django_structlog": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},

@@ -20,6 +20,7 @@ from interrupts.serializers import COLUMNS, document, etag, status
 from reviews import services as reviews
 from reviews.api import ASKS, DECIDES, OPERATES, READS, VIEW, ItemViewSet, decider, idempotency_key, sent
 from reviews.paging import page
+from reviews.waiting import timeout_of
 
 
 class InterruptViewSet(ItemViewSet):
@@ -147,6 +148,7 @@ class InterruptViewSet(ItemViewSet):
     def wait(self, request: Request, pk: str) -> Response:
         # Where sockets are served this route never gets here (see interrupts.waiting). A worker that has
         # only threads must not hold one: it answers as things stand, and the caller asks again.
+        timeout_of(request.query_params)
         return self._status(request, pk)
 
     # -- Deciding -------------------------------------------------------------------------------------
@@ -307,6 +309,8 @@ class InterruptViewSet(ItemViewSet):
         return Response(self.current(self.caller, interrupt.pk))
 
     def _page(self, request: Request, fixed: dict[str, str]) -> Response:
+        if nul := [name for name, value in fixed.items() if "\x00" in value]:
+            raise invalid({name: ["NUL characters are not accepted."] for name in nul})
         rows = selectors.interrupts(self.caller).filter(**fixed)
         rows = InterruptFilter.narrow(rows, request.query_params)
         found = page(rows.values(*COLUMNS), request.query_params, request.build_absolute_uri(request.path))

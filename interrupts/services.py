@@ -1,6 +1,8 @@
 """The verbs of an interrupt: the only code that makes or changes one."""
 
 import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -64,9 +66,12 @@ def request_all(
     by: Caller, bodies: list[dict[str, Any]], *, keys: list[str] | None = None, batch_id: str = ""
 ) -> list[tuple[Interrupt, bool]]:
     """Ask everything in *bodies*, or nothing; return each interrupt and whether it is new."""
-    drafts = [
-        _draft(by, body, key, batch_id) for body, key in zip(bodies, keys or [""] * len(bodies), strict=True)
-    ]
+    # A key stands for all that was asked with it: in other company it is another question.
+    digest = sha256(bodies if batch_id else bodies[0]) if keys else ""
+    drafts = []
+    for number, (body, key) in enumerate(zip(bodies, keys or [""] * len(bodies), strict=True)):
+        with _named(f"items.{number}" if batch_id else ""):
+            drafts.append(_draft(by, body, key, digest, batch_id))
     try:
         return _write(by, drafts, limit=settings.HITL_OPEN_ITEMS_PER_AGENT)
     except TooManyOpen:
@@ -307,7 +312,18 @@ def _headline(interrupt: Interrupt) -> dict[str, Any]:
 # -- Asking -------------------------------------------------------------------------------------------
 
 
-def _draft(by: Caller, body: dict[str, Any], key: str, batch_id: str) -> tuple[Interrupt, Any]:
+@contextmanager
+def _named(at: str) -> Iterator[None]:
+    """Name the fields of a problem by the place in the batch."""
+    try:
+        yield
+    except Problem as problem:
+        if not at:
+            raise
+        raise invalid({f"{at}.{field}": texts for field, texts in problem.extra["errors"].items()}) from None
+
+
+def _draft(by: Caller, body: dict[str, Any], key: str, digest: str, batch_id: str) -> tuple[Interrupt, Any]:
     kind = Kind(body.get("type", Kind.APPROVAL))
     deadline = expiry_of(body, settings.HITL_DEFAULT_EXPIRATION_HOURS * 3600)
     _check_moment(deadline[1])
@@ -332,7 +348,7 @@ def _draft(by: Caller, body: dict[str, Any], key: str, batch_id: str) -> tuple[I
         on_timeout=body.get("on_timeout", "expire"),
         metadata=body.get("metadata", {}),
         idempotency_key=key,
-        body_digest=sha256(body) if key else "",
+        body_digest=digest if key else "",
         reason=body["reason"],
         data=body.get("data", {}),
         tool_args=arguments,

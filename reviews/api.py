@@ -9,6 +9,7 @@ from agents.callers import Caller
 from agents.models import CREATE, ON_BEHALF
 from agents.permissions import Access
 from agents.viewsets import CallerViewSet
+from events.models import SYSTEM
 from events.openapi import describe, ref
 from events.problems import invalid
 from events.schema import check
@@ -56,9 +57,10 @@ def decider(caller: Caller, body: dict[str, Any]) -> Caller:
     """
     if caller.user is not None:
         return caller
-    if not body.get("user_id"):
+    user_id = body.get("user_id", "").strip()
+    if user_id in ("", SYSTEM):
         raise invalid({"user_id": ["A key that decides for users must say for whom."]})
-    return caller.on_behalf_of(body["user_id"])
+    return caller.on_behalf_of(user_id)
 
 
 def idempotency_key(request: Request) -> str:

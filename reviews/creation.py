@@ -63,8 +63,9 @@ def _statements(model: type[ReviewItem], vendor: str) -> tuple[Statement, Statem
 _CLOCK = {
     "postgresql": ("STATEMENT_TIMESTAMP()", "STATEMENT_TIMESTAMP() + %s * INTERVAL '1 second'"),
     "sqlite": (
-        "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')",
-        "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW', %s)",
+        # Six digits, as Django writes moments: SQLite compares them as text.
+        "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f000', 'NOW')",
+        "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f000', 'NOW', %s)",
     ),
 }
 

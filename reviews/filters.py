@@ -1,13 +1,23 @@
 """Filters that say no: an unknown parameter or a value that cannot be is a 400, never a longer list."""
 
+import datetime as dt
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import QueryDict
 from django_filters import FilterSet
 
 from events.problems import invalid
 from reviews import paging
+
+
+def in_utc(moment: dt.datetime) -> None:
+    """Refuse a moment of the first or last day there is, which UTC may no longer have."""
+    try:
+        moment.astimezone(dt.UTC)
+    except OverflowError:
+        raise ValidationError("Write a moment as in 2030-01-31T12:00:00Z.") from None
 
 
 class StrictFilterSet(FilterSet):  # type: ignore[misc]

@@ -35,7 +35,7 @@ def waiting_route(path: str, look: Look) -> WaitingRoute:
     look_aside = database_sync_to_async(look)
 
     async def wait(caller: Caller, groups: dict[str, str], query: QueryDict) -> tuple[bytes, dict[str, str]]:
-        until = time.monotonic() + _timeout(query)
+        until = time.monotonic() + timeout_of(query)
         seen = await look_aside(caller, groups["pk"])
         if seen.is_open:
             async with hub().subject(seen.stream, groups["pk"]) as bell:
@@ -55,7 +55,12 @@ def waiting_route(path: str, look: Look) -> WaitingRoute:
     return WaitingRoute(path, READS, wait)
 
 
-def _timeout(query: QueryDict) -> int:
+def timeout_of(query: QueryDict) -> int:
+    """Return the seconds that ``timeout`` asks for, 30 where it does not.
+
+    Raises:
+        Problem: it is not a whole number from 1 to 60, or there is another parameter.
+    """
     text = query.get("timeout", str(DEFAULT))
     if unknown := set(query) - {"timeout"}:
         raise invalid({name: ["There is no such parameter. Use timeout."] for name in sorted(unknown)})

@@ -25,6 +25,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         scopes = [scope for scope in options["scopes"].split(",") if scope]
+        if not scopes:
+            raise CommandError("Name at least one scope, or leave --scopes out.")
+        if options["days"] is not None and options["days"] < 1:
+            raise CommandError("A key lives for one day or more; leave --days out for one without an end.")
         expires_at = timezone.now() + dt.timedelta(days=options["days"]) if options["days"] else None
         try:
             keys.check_scopes(scopes)

@@ -42,7 +42,10 @@ class Command(BaseCommand):
         if path is None:
             return {}
         try:
-            kept: dict[str, dict[str, Any]] = json.loads(path.read_text())
-        except (OSError, ValueError) as error:
+            kept = json.loads(path.read_text())
+            return {
+                name: {"position": int(head["position"]), "hash": str(head["hash"])}
+                for name, head in kept.items()
+            }
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise CommandError(f"{path} is not a checkpoint: {error}") from None
-        return kept

@@ -60,6 +60,7 @@ def _tick(stop: threading.Event) -> None:
         try:
             close_old_connections()
             if scheduler is None:
+                jobs.release_all()
                 jobs.beat()  # the first scheduled one comes after its interval
                 scheduler = DatabaseScheduler(app=app)
             pause = min(scheduler.tick(), 1.0)

@@ -1,0 +1,47 @@
+"""What the first page says: how much waits, what is late, and where to begin."""
+
+import datetime as dt
+from typing import Any
+
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+from django.http import HttpRequest
+
+from reviews.api import DECIDE
+from reviews.models import Priority, ReviewItem
+from reviews.selectors import inbox, is_overdue
+from reviews.statistics import INTERRUPTS
+from reviews.times import SOON_SECONDS
+
+# Nobody works off more than this; counting on would read the whole table.
+COUNTED = 1_000
+SHOWN = 5
+
+
+def count_waiting() -> int:
+    """Return how many interrupts wait, up to ``COUNTED``."""
+    return _count(_waiting())
+
+
+def figures(request: HttpRequest) -> dict[str, Any]:
+    """Return what the overview shows to somebody who may look at items."""
+    waiting = _waiting()
+    soon = Now() + dt.timedelta(seconds=SOON_SECONDS)
+    return {
+        "counted": COUNTED,
+        "cards": {
+            "overdue": _count(ReviewItem.objects.filter(is_overdue(), kind__in=INTERRUPTS)),
+            "soon": _count(waiting.filter(expires_at__lte=soon)),
+            "urgent": _count(waiting.filter(priority__gte=Priority.HIGH)),
+        },
+        "first": list(waiting[:SHOWN]),
+        "may_decide": request.user.has_perm(DECIDE),
+    }
+
+
+def _waiting() -> QuerySet[ReviewItem]:
+    return inbox().filter(kind__in=INTERRUPTS)
+
+
+def _count(rows: QuerySet[ReviewItem]) -> int:
+    return rows.order_by()[:COUNTED].count()

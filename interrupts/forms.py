@@ -1,0 +1,211 @@
+"""The forms of the decision page: the verb with its note, the arguments to edit, the answer to give."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django import forms
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from events.untrusted import pretty, visible
+from interrupts.fields import MISSING, JSONValueField, field_of_schema, field_of_value, same
+from interrupts.models import Interrupt
+from interrupts.presentation import confirmation_word, has_long_text
+from reviews.models import Priority
+from reviews.services import COMMENT_LIMIT
+
+
+class Verb(models.TextChoices):
+    """What the panel can do; each is the value of one of its buttons."""
+
+    APPROVE = "approve", _("Approve")
+    EDIT = "edit", _("Approve with edits")
+    RESPOND = "respond", _("Send answer")
+    REJECT = "reject", _("Reject")
+    CANCEL = "cancel", _("Cancel request")
+    CLAIM = "claim", _("Claim")
+    RELEASE = "release", _("Release")
+    COMMENT = "comment", _("Comment")
+
+
+ALLOWING = {Verb.APPROVE, Verb.EDIT, Verb.RESPOND}
+"""The verbs that let the agent go on, and so need that everything was read."""
+
+
+class DecisionForm(forms.Form):
+    """Take a verb and the note that goes with it. What was on the page then is sent beside it."""
+
+    verb = forms.ChoiceField(choices=Verb)
+    note = forms.CharField(
+        label=_("Note"),
+        required=False,
+        max_length=COMMENT_LIMIT,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+    word = forms.CharField(
+        required=False,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+        ),
+    )
+    has_read = forms.BooleanField(label=_("I have opened and read all of it"), required=False)
+
+    def __init__(self, data: Any = None, *, interrupt: Interrupt, **options: Any) -> None:
+        super().__init__(data, auto_id="decide_%s", **options)
+        self.interrupt = interrupt
+        self.is_critical = interrupt.priority == Priority.CRITICAL
+        self.word_to_type = confirmation_word(interrupt)
+        self.has_long_text = has_long_text(interrupt)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        verb, note = cleaned.get("verb"), (cleaned.get("note") or "").strip()
+        if verb == Verb.REJECT and not note:
+            self.add_error("note", _("Say why: the agent is told this reason."))
+        if verb in ALLOWING:
+            if self.is_critical and (cleaned.get("word") or "").strip() != self.word_to_type:
+                self.add_error("word", _("This is critical. Type the word as shown to allow it."))
+            if self.has_long_text and not cleaned.get("has_read"):
+                self.add_error("has_read", _("Part of this is folded. Open and read it first."))
+        return cleaned
+
+    def kept(self) -> dict[str, Any]:
+        """Return what was typed and should survive a page that has to be shown anew."""
+        return {"note": self.data.get("note", ""), "has_read": bool(self.data.get("has_read"))}
+
+
+class CommentForm(forms.Form):
+    body = forms.CharField(
+        label=_("Comment"), max_length=COMMENT_LIMIT, widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+
+class NamedFieldsForm(forms.Form):
+    """Have a field for each name of a JSON object, whatever the name is made of.
+
+    The names themselves are a stranger's; fields are called ``<prefix>-0``, ``<prefix>-1``, … after them.
+    """
+
+    def __init__(self, *args: Any, fields: Iterable[tuple[str, forms.Field]], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.names: list[str] = []
+        for number, (name, field) in enumerate(fields):
+            self.names.append(name)
+            self.fields[str(number)] = field
+
+    def values(self) -> dict[str, Any]:
+        """Return the object that was filled in, without what was left empty."""
+        filled = {name: self.cleaned_data.get(str(number)) for number, name in enumerate(self.names)}
+        return {name: value for name, value in filled.items() if value is not MISSING}
+
+    def blame(self, path: str, messages: list[str]) -> bool:
+        """Put *messages* beside the field that the first steps of *path* name; say whether there is one."""
+        for number, name in enumerate(self.names):
+            if path == name or path.startswith(f"{name}."):
+                for message in messages:
+                    self.add_error(str(number), visible(message))
+                return True
+        return False
+
+
+class ArgumentsForm(NamedFieldsForm):
+    """Edit the arguments of a tool call, each in a field of its type; or all of them as JSON."""
+
+    def __init__(self, *args: Any, interrupt: Interrupt, **options: Any) -> None:
+        self.original: dict[str, Any] = interrupt.tool_args
+        fields = [(name, field_of_value(value, label=visible(name))) for name, value in self.original.items()]
+        super().__init__(*args, fields=fields, prefix="argument", **options)
+        for field in self.fields.values():
+            field.widget.attrs["data-original"] = field.initial
+        whole = JSONValueField(
+            label=_("All arguments as JSON"), required=False, initial=pretty(self.original)
+        )
+        whole.widget.attrs |= {"rows": min(20, 2 + pretty(self.original).count("\n")), "data-whole": "yes"}
+        whole.widget.attrs["data-original"] = whole.initial
+        self.fields["whole"] = whole
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if self.errors:
+            return cleaned
+        whole = cleaned.get("whole", MISSING)
+        if whole is not MISSING and not isinstance(whole, dict):
+            self.add_error("whole", _("Write a JSON object: { … }."))
+        elif self._whole_is_changed() and not same(self._by_field(), self.original):
+            self.add_error("whole", _("Change either the fields or the JSON, not both."))
+        return cleaned
+
+    def result(self) -> dict[str, Any]:
+        """Return the arguments as they now read."""
+        if self._whole_is_changed():
+            found: dict[str, Any] = self.cleaned_data["whole"]
+            return found
+        return self._by_field()
+
+    def is_changed(self) -> bool:
+        """Say whether anything reads otherwise than the agent sent it."""
+        return not same(self.result(), self.original)
+
+    def _by_field(self) -> dict[str, Any]:
+        # A value nobody touched is passed on as it is, not as a form would write it.
+        return {
+            name: self.original[name] if same(value, self.original[name]) else value
+            for name, value in self.values().items()
+        }
+
+    def _whole_is_changed(self) -> bool:
+        whole = self.cleaned_data.get("whole", MISSING)
+        return whole is not MISSING and not same(whole, self.original)
+
+
+class AnswerForm(NamedFieldsForm):
+    """Ask for what ``response_schema`` describes: in fields where flat, else as JSON; text without one."""
+
+    def __init__(self, *args: Any, interrupt: Interrupt, **options: Any) -> None:
+        schema = {"type": "string"} if interrupt.response_schema is None else interrupt.response_schema
+        self.is_object = _is_flat_object(schema)
+        super().__init__(
+            *args,
+            fields=_object_fields(schema) if self.is_object else [("", _single_field(schema))],
+            prefix="answer",
+            **options,
+        )
+
+    def result(self) -> Any:
+        """Return the answer as JSON."""
+        return self.values() if self.is_object else self.cleaned_data["0"]
+
+    def blame(self, path: str, messages: list[str]) -> bool:
+        if self.is_object:
+            return super().blame(path, messages)
+        for message in messages:
+            self.add_error("0", visible(f"{path}: {message}" if path else message))
+        return True
+
+
+def _is_flat_object(schema: Any) -> bool:
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    return bool(properties) and isinstance(properties, dict) and schema.get("type") == "object"
+
+
+def _object_fields(schema: dict[str, Any]) -> list[tuple[str, forms.Field]]:
+    required = schema.get("required")
+    needed = set(required) if isinstance(required, list) else set()
+    properties = schema["properties"]
+    names = sorted(properties, key=lambda name: name not in needed)
+    return [(name, _described(name, properties[name], required=name in needed)) for name in names]
+
+
+def _single_field(schema: Any) -> forms.Field:
+    return _described(str(_("Your answer")), schema, required=True)
+
+
+def _described(name: str, schema: Any, *, required: bool) -> forms.Field:
+    words = schema if isinstance(schema, dict) else {}
+    title, text = words.get("title"), words.get("description")
+    return field_of_schema(
+        schema,
+        required=required,
+        label=visible(title if isinstance(title, str) and title else name),
+        help_text=visible(text) if isinstance(text, str) else "",
+    )

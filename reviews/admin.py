@@ -1,0 +1,115 @@
+"""What the admin pages of every kind of item share: who may look, and the list with its fragments."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
+
+from events.changelist import ReadOnlyAdmin
+from reviews.api import DECIDE, VIEW
+from reviews.lifecycle import FINAL
+from reviews.models import Priority, ReviewItem
+from reviews.selectors import is_open, is_overdue
+from reviews.templatetags.items import PRIORITIES
+
+# A page asks for itself again with this header and gets only the part that changes.
+FRAGMENT, KNOWN = "X-Fragment", "X-Known-Items"
+KNOWN_LIMIT = 200
+
+
+class StateFilter(admin.SimpleListFilter):
+    """Show what waits; what was decided or lapsed is one click away."""
+
+    title = _("state")
+    parameter_name = "state"
+    template = "hitl/tabs.html"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("overdue", _("Overdue")), ("decided", _("Decided")), ("all", _("All"))]
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        for value, word in [(None, _("Waiting")), *self.lookup_choices]:
+            yield {
+                "selected": self.value() == value,
+                "query_string": changelist.get_query_string({self.parameter_name: value}, ["p"]),
+                "display": word,
+            }
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        match self.value():
+            case None:
+                return queryset.filter(is_open())
+            case "overdue":
+                return queryset.filter(is_overdue())
+            case "decided":
+                return queryset.filter(Q(status__in=sorted(FINAL)) | is_overdue())
+        return queryset
+
+
+class PriorityFilter(admin.SimpleListFilter):
+    title = _("priority")
+    parameter_name = "priority"
+    template = "hitl/pills.html"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(rank.label, PRIORITIES[rank][2]) for rank in reversed(Priority)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        rank = next((rank for rank in Priority if rank.label == self.value()), None)
+        return queryset if rank is None else queryset.filter(priority=rank)
+
+
+class ItemAdmin(ReadOnlyAdmin):
+    """List items of one kind; subclasses say how one is opened and decided."""
+
+    ordering = ("-priority", "expires_at", "pk")
+    search_fields = ("title",)
+    search_help_text = _("Title, tool, agent, session or id")
+    fragment_template = ""
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.has_perm(VIEW))
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """Put what waits in the order of its urgency, and everything else newest first."""
+        return self.ordering if StateFilter.parameter_name not in request.GET else ("-pk",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        for word in search_term.split():
+            queryset = queryset.filter(
+                Q(title__icontains=word)
+                | Q(tool_name__icontains=word)
+                | Q(agent_name__icontains=word)
+                | Q(session_id=word)
+                | Q(pk=word)
+            )
+        return queryset, False
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        response: Any = super().changelist_view(request, extra_context)
+        if hasattr(response, "context_data") and "cl" in response.context_data:
+            response.context_data["may_decide"] = request.user.has_perm(DECIDE)
+            if FRAGMENT in request.headers:
+                response.template_name = self.fragment_template
+                response.context_data["gone"] = self._gone(request, response.context_data["cl"])
+            response["Cache-Control"] = "no-store"
+        found: HttpResponse = response
+        return found
+
+    def _gone(self, request: HttpRequest, changelist: ChangeList) -> list[ReviewItem]:
+        """Return, as they now are, the items that the page shows and this list no longer does."""
+        shown = {item.pk for item in changelist.result_list}
+        known = [pk for pk in request.headers.get(KNOWN, "").split(",") if pk and pk.isprintable()]
+        missing = [pk for pk in known[:KNOWN_LIMIT] if pk not in shown]
+        return list(self.get_queryset(request).filter(pk__in=missing)) if missing else []

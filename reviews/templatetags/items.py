@@ -1,0 +1,126 @@
+"""Template tags for what every kind of item shows: priority, status, kind, times."""
+
+import datetime as dt
+from typing import Any
+
+from django import template
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html, json_script
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from events.clock import iso
+from events.untrusted import visible
+from reviews import times
+from reviews.models import Kind, Priority
+
+register = template.Library()
+
+PRIORITIES = {
+    Priority.LOW: ("low", "down", _("Low")),
+    Priority.MEDIUM: ("medium", "equal", _("Medium")),
+    Priority.HIGH: ("high", "up", _("High")),
+    Priority.CRITICAL: ("critical", "double-up", _("Critical")),
+}
+STATUSES = {
+    "pending": ("clock", _("Waiting")),
+    "in_review": ("eye", _("In review")),
+    "approved": ("check", _("Approved")),
+    "fulfilled": ("check", _("Fulfilled")),
+    "rejected": ("cross", _("Rejected")),
+    "expired": ("hourglass", _("Expired")),
+    "cancelled": ("slash", _("Cancelled")),
+}
+KINDS = {
+    Kind.APPROVAL: _("Approval"),
+    Kind.CONFIRMATION: _("Confirmation"),
+    Kind.INPUT: _("Input"),
+    Kind.FEEDBACK: _("Feedback"),
+}
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """Draw an icon of the sprite; the words beside it are what is read aloud."""
+    return format_html(
+        '<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', static("hitl/icons.svg"), name
+    )
+
+
+@register.simple_tag
+def priority(rank: int) -> SafeString:
+    """Show a priority by shape, colour and word."""
+    name, shape, word = PRIORITIES[Priority(rank)]
+    return format_html('<span class="chip priority-{}">{}{}</span>', name, icon(shape), word)
+
+
+@register.simple_tag
+def status(name: str) -> SafeString:
+    """Show a status by shape, colour and word."""
+    shape, word = STATUSES[name]
+    return format_html('<span class="chip status-{}">{}{}</span>', name, icon(shape), word)
+
+
+@register.filter
+def kind(name: str) -> Any:
+    """Return the word for a kind of item."""
+    return KINDS.get(Kind(name), name)
+
+
+@register.filter
+def due(moment: dt.datetime | None) -> SafeString:
+    """Show a deadline as the time that is left, or by how much it has passed."""
+    return times.time_element(moment, "due")
+
+
+@register.filter
+def since(moment: dt.datetime | None) -> SafeString:
+    """Show how long something has lasted."""
+    return times.time_element(moment, "since")
+
+
+@register.filter
+def ago(moment: dt.datetime | str | None) -> SafeString:
+    """Show when something was; the record writes moments as ISO 8601."""
+    moment = dt.datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return times.time_element(moment, "ago")
+
+
+@register.filter
+def who(actor: str) -> SafeString:
+    """Show an actor of the record (``user:ann``) by the bare name."""
+    return visible(actor.removeprefix("user:").removeprefix("agent:"))
+
+
+@register.simple_tag
+def words() -> SafeString:
+    """Give the page's scripts the words they need, in the reader's language."""
+    return json_script(
+        {
+            "units": [gettext("%(n)d s"), gettext("%(n)d min"), gettext("%(n)d h"), gettext("%(n)d d")],
+            "server_now": iso(timezone.now()),
+            "due": gettext("in %(length)s"),
+            "late": gettext("%(length)s late"),
+            "ago": gettext("%(length)s ago"),
+            "now": gettext("just now"),
+            "new": [gettext("1 new: show"), gettext("%(n)d new: show")],
+            "arrived": gettext("New: %(title)s"),
+            "gone": gettext("%(status)s: %(title)s"),
+            "offline": gettext("Not connected. What you see may be out of date; trying again."),
+            "online": gettext("Connected again, and up to date."),
+            "ended": gettext("You are logged out. Log in again to go on; what you typed stays here."),
+            "login": gettext("Log in"),
+            "removed": gettext("removed"),
+            "added": gettext("added"),
+        },
+        "hitl-words",
+    )
+
+
+@register.simple_tag
+def bound_to(field: Any, form_id: str) -> SafeString:
+    """Draw *field* as part of the form *form_id*, wherever on the page it stands."""
+    drawn: SafeString = field.as_widget(attrs={"form": form_id} if form_id else None)
+    return drawn
