@@ -98,7 +98,7 @@ def record(
 
 
 def digest(previous: str, row: tuple[Any, ...]) -> str:
-    """Chain a row ``(id, stream, position, type, subject, session, actor, occurred_at, data)`` to *previous*."""
+    """Chain *row*, the event's columns up to its data, to the hash *previous*."""
     return hashlib.sha256(orjson.dumps([previous, *row])).hexdigest()
 
 
@@ -115,12 +115,7 @@ def _flush(work: UnitOfWork) -> None:
 
 def _append(cursor: Any, name: str, drafts: list[Draft], open_limit: int | None) -> int:
     opened = sum(draft.opens for draft in drafts)
-    head = _lock(cursor, name)
-    if head is None:
-        Stream.objects.bulk_create([Stream(name=name)], ignore_conflicts=True)
-        head = _lock(cursor, name)
-        assert head is not None
-    position, previous, open_items, now = head
+    position, previous, open_items, now = _lock(cursor, name) or _begin(cursor, name)
     if open_limit is not None and opened > 0 and open_items + opened > open_limit:
         raise TooManyOpen(name)
     moment = as_datetime(now)
@@ -128,15 +123,15 @@ def _append(cursor: Any, name: str, drafts: list[Draft], open_limit: int | None)
     for draft in drafts:
         position += 1
         row = (
-            new_id("evt"), name, position, draft.type, draft.subject_id, draft.session_id, draft.actor, moment,
-            draft.data,
+            new_id("evt"), name, position, draft.type, draft.subject_id, draft.session_id, draft.actor,
+            moment, draft.data,
         )  # fmt: skip
         previous = digest(previous, row)
         rows.append((*row, previous))
     _insert(cursor, rows)
     cursor.execute(
-        "UPDATE events_stream SET position = %s, head_hash = %s, open_items = open_items + %s WHERE name = %s",
-        [position, previous, opened, name],
+        "UPDATE events_stream SET position = %s, head_hash = %s, open_items = %s WHERE name = %s",
+        [position, previous, open_items + opened, name],
     )
     return position
 
@@ -151,13 +146,21 @@ def _lock(cursor: Any, name: str) -> tuple[int, str, int, Any] | None:
     return row
 
 
+def _begin(cursor: Any, name: str) -> tuple[int, str, int, Any]:
+    Stream.objects.bulk_create([Stream(name=name)], ignore_conflicts=True)
+    head = _lock(cursor, name)
+    if head is None:
+        raise RuntimeError(f"The stream {name!r} was removed while it was written to.")
+    return head
+
+
 def _insert(cursor: Any, rows: list[tuple[Any, ...]]) -> None:
     for start in range(0, len(rows), _ROWS_PER_INSERT):
         part = rows[start : start + _ROWS_PER_INSERT]
         places = ", ".join(["(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"] * len(part))
         cursor.execute(
-            "INSERT INTO events_event (id, stream, position, type, subject_id, session_id, actor, occurred_at,"
-            f" data, hash) VALUES {places}",
+            "INSERT INTO events_event (id, stream, position, type, subject_id, session_id, actor,"  # noqa: S608
+            f" occurred_at, data, hash) VALUES {places}",
             [_adapt(value) for row in part for value in row],
         )
 

@@ -1,6 +1,6 @@
 """uvicorn as this server needs it: by itself (`manage.py serve`) and as gunicorn's worker.
 
-gunicorn hitl_project.asgi:application --worker-class hitl_project.server.Worker
+    gunicorn hitl_project.asgi:application --worker-class hitl_project.server.Worker
 """
 
 import socket
@@ -23,7 +23,7 @@ OPTIONS: dict[str, Any] = {
     "ws_max_size": 64 * 1024,
     "timeout_graceful_shutdown": 5,
 }
-UNREAD_MILLISECONDS = 30_000
+UNREAD_MILLISECONDS = 20_000
 
 
 class Server(uvicorn.Server):

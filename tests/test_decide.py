@@ -21,10 +21,15 @@ def test_an_edit_stands_beside_what_was_asked(agent: Door, as_ann: Door) -> None
     item = agent.get_json(f"/interrupts/{asked['id']}").json()
     assert item["modifications"] == {"path": "/srv/older.csv"}
     assert item["tool_args"] == {"path": "/srv/old.csv"}
-    assert [event["type"] for event in item["history"]] == ["hitl.interrupt.requested", "hitl.interrupt.approved"]
+    assert [event["type"] for event in item["history"]] == [
+        "hitl.interrupt.requested",
+        "hitl.interrupt.approved",
+    ]
 
 
-def test_deciding_twice_is_a_conflict_that_shows_the_first_decision(agent: Door, as_ann: Door, as_bob: Door) -> None:
+def test_deciding_twice_is_a_conflict_that_shows_the_first_decision(
+    agent: Door, as_ann: Door, as_bob: Door
+) -> None:
     asked = agent.ask()
     as_ann.post_json(f"/interrupts/{asked['id']}/reject", {"reason": "Keep it."})
 
