@@ -1,6 +1,6 @@
 """uvicorn as this server needs it: by itself (`manage.py serve`) and as gunicorn's worker.
 
-    gunicorn hitl_project.asgi:application --worker-class hitl_project.server.Worker
+gunicorn hitl_project.asgi:application --worker-class hitl_project.server.Worker
 """
 
 import socket

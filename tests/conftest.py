@@ -5,9 +5,11 @@ ann reviews, bob reviews in another team, carol audits, vic only views, ada admi
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
@@ -17,11 +19,23 @@ from agents.models import DEFAULT_SCOPES
 API = "/api/v1"
 
 
+hashed = cache(make_password)  # hashing is slow on purpose: once for each of the cast is enough
+
+
 class Door(Client):
     """Call the API as somebody: JSON in, JSON out, problems included."""
 
+    handlers: dict[bool, Any] = {}
+
+    def __init__(self, enforce_csrf_checks: bool = False, **options: Any) -> None:
+        super().__init__(enforce_csrf_checks, **options)
+        # One server for all doors: loading the middleware looks at every static file.
+        self.handler = self.handlers.setdefault(enforce_csrf_checks, self.handler)
+
     def post_json(self, path: str, body: Any = None, **headers: str) -> Any:
-        return self.post(f"{API}{path}", {} if body is None else body, content_type="application/json", headers=headers)
+        return self.post(
+            f"{API}{path}", {} if body is None else body, content_type="application/json", headers=headers
+        )
 
     def get_json(self, path: str, **query: Any) -> Any:
         return self.get(f"{API}{path}", query)
@@ -37,7 +51,7 @@ class Door(Client):
 @pytest.fixture
 def make_user(db: None) -> Callable[..., User]:
     def make(name: str, *roles: str) -> User:
-        user = User.objects.create_user(name, password=f"{name}-has-a-password", is_staff=True)
+        user = User.objects.create(username=name, password=hashed(f"{name}-has-a-password"), is_staff=True)
         user.groups.set(Group.objects.filter(name__in=roles))
         return user
 

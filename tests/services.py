@@ -29,7 +29,7 @@ from tests.servers import (
 )
 
 REQUIRED = os.environ.get("HITL_REQUIRE_SERVICES") == "1"
-OF_THE_SUITE = {"HITL_TEST_BACKEND", "HITL_REQUIRE_SERVICES", "HITL_LOG_LEVEL"}
+OF_THE_SUITE = {"HITL_TEST_BACKEND", "HITL_REQUIRE_SERVICES", "HITL_LOG_LEVEL", "HITL_DRILL"}
 
 header = pytest.StashKey[str]()
 warning = pytest.StashKey[str]()
