@@ -7,6 +7,7 @@ from rest_framework.viewsets import ViewSet
 
 from agents.callers import Caller
 from agents.permissions import Access
+from events.problems import Problem
 
 
 class CallerViewSet(ViewSet):
@@ -18,4 +19,6 @@ class CallerViewSet(ViewSet):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
+            raise Problem(411, "length_required", "Send the body with a Content-Length, not in chunks.")
         self.caller = cast(Caller, request.auth)  # MayCall has seen to it

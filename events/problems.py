@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -80,6 +81,11 @@ def from_exception(error: Exception) -> Problem | None:
             return not_found()
         case exceptions.PermissionDenied() | PermissionDenied():
             return Problem(403, "forbidden", str(getattr(error, "detail", "")) or "You may not do this.")
+        case OperationalError():
+            log.error("database_unavailable", exc_info=error)
+            return Problem(
+                503, "unavailable", "The database does not answer. Try again.", headers={"Retry-After": "2"}
+            )
         case RequestDataTooBig():
             return Problem(413, "too_large", "The body is too large.")
         case exceptions.APIException():
