@@ -4,6 +4,7 @@ A schema from an agent is data from a stranger: references to other documents ar
 and patterns have a limited number of steps.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -11,9 +12,11 @@ import jsonschema_rs
 import orjson
 
 from events.problems import invalid
+from events.schema_cost import Cost, TooCostly
 
 _PATTERNS = jsonschema_rs.FancyRegexOptions(backtrack_limit=50_000, size_limit=1_000_000)
 _MESSAGES_AT_MOST = 20
+_CHECKS_TO_NAME_ALL = 50_000
 
 
 class SchemaError(ValueError):
@@ -41,8 +44,12 @@ def _compiled(text: bytes) -> jsonschema_rs.Draft202012Validator:
 
 def errors_of(schema: Any, value: Any, at: str = "") -> dict[str, list[str]]:
     """Return ``{field: [what is wrong]}`` of *value* under *schema*, fields as dotted paths below *at*."""
+    return _told(compile_schema(schema).iter_errors(value), at)
+
+
+def _told(errors: Iterable[jsonschema_rs.ValidationError], at: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for error in compile_schema(schema).iter_errors(value):
+    for error in errors:
         kind = error.kind
         path = [at] if at else []
         path += [str(step) for step in error.instance_path]
@@ -70,3 +77,44 @@ def check(schema: Any, value: Any, at: str = "") -> None:
     """Raise a 400 problem that names each field of *value* that breaks *schema*."""
     if errors := errors_of(schema, value, at):
         raise invalid(errors)
+
+
+def admit(schema: Any) -> None:
+    """Look at a schema that a stranger brings.
+
+    Raises:
+        SchemaError: it is none, or checking against it could take too long.
+    """
+    compile_schema(schema)
+    _cost(orjson.dumps(schema))
+
+
+def check_admitted(schema: Any, value: Any, at: str) -> None:
+    """Do as :func:`check` does, in bounded time, against a schema that a stranger brought."""
+    validator = compile_schema(schema)
+    try:
+        checks = _cost(orjson.dumps(schema)).of(value)
+    except (TooCostly, SchemaError) as error:
+        raise invalid({at: [str(error)]}) from None
+    if not validator.is_valid(value):
+        raise invalid(_told(_errors(validator, value, every=checks <= _CHECKS_TO_NAME_ALL), at))
+
+
+def _errors(
+    validator: jsonschema_rs.Draft202012Validator, value: Any, *, every: bool
+) -> Iterable[jsonschema_rs.ValidationError]:
+    if every:
+        return validator.iter_errors(value)
+    try:
+        validator.validate(value)
+    except jsonschema_rs.ValidationError as first:
+        return [first]
+    return []
+
+
+@lru_cache(maxsize=256)
+def _cost(text: bytes) -> Cost:
+    try:
+        return Cost(orjson.loads(text))
+    except TooCostly as error:
+        raise SchemaError(str(error)) from None

@@ -12,7 +12,7 @@ from events.ids import new_id
 from events.openapi import IDEMPOTENCY_KEY, WRITE_ERRORS, describe, page_of, query, ref
 from events.problems import invalid
 from events.selectors import history
-from interrupts import bodies, selectors, services
+from interrupts import asking, bodies, selectors, services
 from interrupts.filters import InterruptFilter
 from interrupts.models import Interrupt
 from interrupts.openapi import INTERRUPT_FILTERS, LIST_FILTERS
@@ -65,7 +65,7 @@ class InterruptViewSet(ItemViewSet):
     )
     def create(self, request: Request) -> Response:
         body = sent(request, bodies.CREATE)
-        interrupt, new = services.request(self.caller, body, key=idempotency_key(request))
+        interrupt, new = asking.ask(self.caller, body, key=idempotency_key(request))
         return self._shown(interrupt, request) if not new else Response(document(vars(interrupt)), status=201)
 
     @describe(
@@ -81,7 +81,7 @@ class InterruptViewSet(ItemViewSet):
         items = sent(request, bodies.BATCH)["items"]
         key = idempotency_key(request)
         keys = [f"{key}#{number}" if key else "" for number in range(len(items))]
-        asked = services.request_all(self.caller, items, keys=keys, batch_id=new_id("bat"))
+        asked = asking.ask_all(self.caller, items, keys=keys, batch_id=new_id("bat"))
         new = any(is_new for _, is_new in asked)
         shown = [document(vars(interrupt)) for interrupt, _ in asked] if new else [
             self.current(self.caller, interrupt.pk) for interrupt, _ in asked

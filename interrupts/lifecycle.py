@@ -28,6 +28,7 @@ REJECT_OVERDUE = Transition(
     "reject overdue", PENDING, "hitl.interrupt.rejected", Status.REJECTED, final=True, when_overdue=True
 )
 
+NOBODY_ANSWERED = "Nobody answered in time."
 ON_TIMEOUT = {OnTimeout.EXPIRE: EXPIRE, OnTimeout.REJECT: REJECT_OVERDUE}
 
 

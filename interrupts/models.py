@@ -7,6 +7,12 @@ from django.db import models
 from reviews.models import ReviewItem
 
 
+def title_of(reason: str) -> str:
+    """Return *reason* as one line of at most 200 characters."""
+    line = " ".join(reason.split())
+    return line if len(line) <= 200 else f"{line[:199]}…"
+
+
 class Interrupt(ReviewItem):
     """Ask a person for an approval, a confirmation, an input or feedback.
 
@@ -40,6 +46,11 @@ class Interrupt(ReviewItem):
             "tool_args": self.tool_args,
             "data": self.data,
         }
+
+    @property
+    def headline(self) -> dict[str, Any]:
+        """Return what every event about it begins with."""
+        return {"kind": self.kind, "title": self.title, "tool_name": self.tool_name}
 
     @property
     def final_arguments(self) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from events.clock import iso
-from interrupts.services import NOBODY_ANSWERED
+from interrupts.lifecycle import NOBODY_ANSWERED
 from reviews.lifecycle import OPEN, Status
 from reviews.models import Priority
 

@@ -25,7 +25,7 @@ def conflict(error: TransitionConflict, current: dict[str, Any]) -> Problem:
     status = current["status"]
     if error.reason in GUARDS:
         code, detail = error.reason, GUARDS[error.reason].format_map(current)
-    elif error.reason and status in OPEN:
+    elif error.reason == "stale" or (error.reason and status in OPEN):
         return stale(current)
     elif status in OPEN:
         code, detail = "not_approved", "This has not been approved yet."

@@ -55,7 +55,9 @@ def parse_shown(text: str) -> Any:
     return json.loads(re.sub(r"\[…\]|\{…\}", '"…"', text))
 
 
-def test_every_curl_line_of_the_api_guide_answers_as_shown(server: LiveServer, key: str, ann: Operator) -> None:
+def test_every_curl_line_of_the_api_guide_answers_as_shown(
+    server: LiveServer, key: str, ann: Operator
+) -> None:
     operator_key = server.manage("shell", "-v", "0", "-c", MAKE_OPERATOR_KEY).strip().splitlines()[-1]
     names = {"HITL_URL": server.url, "HITL_API_KEY": key, "OPERATOR_KEY": operator_key}
     done = 0
@@ -90,14 +92,18 @@ def test_the_readmes_program_deletes_what_an_operator_allows(
 
     operator = threading.Thread(target=decide)
     operator.start()
-    ran = subprocess.run([sys.executable, str(script)], env=environment, capture_output=True, text=True, timeout=60)
+    ran = subprocess.run(
+        [sys.executable, str(script)], env=environment, capture_output=True, text=True, timeout=60
+    )
     operator.join()
 
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout == "deleted, as ann allowed\n"
 
 
-@pytest.mark.parametrize("path", ["README.md", *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))])
+@pytest.mark.parametrize(
+    "path", ["README.md", *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+)
 def test_every_link_between_documents_leads_somewhere(path: str) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)\)", (ROOT / path).read_text()):
         if "://" not in target:

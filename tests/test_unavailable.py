@@ -4,7 +4,7 @@ import pytest
 from django.db import OperationalError
 
 from events.problems import from_exception
-from interrupts import services
+from interrupts import asking
 from tests.conftest import API, Door
 from tests.steps import problem
 
@@ -13,7 +13,7 @@ def test_a_database_that_is_away_is_503_and_come_back(agent: Door, monkeypatch: 
     def fail(*args: object, **kwargs: object) -> None:
         raise OperationalError("server closed the connection unexpectedly")
 
-    monkeypatch.setattr(services, "request", fail)
+    monkeypatch.setattr(asking, "ask", fail)
     answer = agent.post_json("/interrupts", {"reason": "Delete it?"})
 
     assert "connection" not in problem(answer, 503, "unavailable")["detail"]

@@ -5,35 +5,44 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('reviews', '0001_initial'),
+        ("reviews", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Interrupt',
+            name="Interrupt",
             fields=[
-                ('reviewitem_ptr', models.OneToOneField(auto_created=True, on_delete=django.db.models.deletion.CASCADE, parent_link=True, primary_key=True, serialize=False, to='reviews.reviewitem')),
-                ('reason', models.CharField(max_length=1000)),
-                ('data', models.JSONField(blank=True, default=dict)),
-                ('tool_args', models.JSONField(blank=True, default=dict)),
-                ('call_id', models.CharField(blank=True, max_length=255)),
-                ('step_name', models.CharField(blank=True, max_length=255)),
-                ('args_schema', models.JSONField(blank=True, null=True)),
-                ('response_schema', models.JSONField(blank=True, null=True)),
-                ('allowed_decisions', models.JSONField(default=list)),
-                ('modifications', models.JSONField(blank=True, null=True)),
-                ('response', models.JSONField(blank=True, null=True)),
-                ('rejection_reason', models.TextField(blank=True)),
-                ('outcome_result', models.JSONField(blank=True, null=True)),
+                (
+                    "reviewitem_ptr",
+                    models.OneToOneField(
+                        auto_created=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        parent_link=True,
+                        primary_key=True,
+                        serialize=False,
+                        to="reviews.reviewitem",
+                    ),
+                ),
+                ("reason", models.CharField(max_length=1000)),
+                ("data", models.JSONField(blank=True, default=dict)),
+                ("tool_args", models.JSONField(blank=True, default=dict)),
+                ("call_id", models.CharField(blank=True, max_length=255)),
+                ("step_name", models.CharField(blank=True, max_length=255)),
+                ("args_schema", models.JSONField(blank=True, null=True)),
+                ("response_schema", models.JSONField(blank=True, null=True)),
+                ("allowed_decisions", models.JSONField(default=list)),
+                ("modifications", models.JSONField(blank=True, null=True)),
+                ("response", models.JSONField(blank=True, null=True)),
+                ("rejection_reason", models.TextField(blank=True)),
+                ("outcome_result", models.JSONField(blank=True, null=True)),
             ],
             options={
-                'db_table': 'agent_interrupts',
-                'abstract': False,
+                "db_table": "agent_interrupts",
+                "abstract": False,
             },
-            bases=('reviews.reviewitem',),
+            bases=("reviews.reviewitem",),
         ),
     ]

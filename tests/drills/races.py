@@ -25,7 +25,7 @@ def decide(agent: str, items: int) -> dict[str, Any]:
     """Let 64 threads approve, reject, cancel and expire each of *items* at once; some are just due."""
     ann = callers.of_user(User.objects.get(username="ann"))
     asker = callers.of_key(Key.objects.get(agent_id=agent))
-    asked = [services.request(asker, {"reason": "May I?"})[0].pk for _ in range(items)]
+    asked = [asking.ask(asker, {"reason": "May I?"})[0].pk for _ in range(items)]
     verbs: dict[str, Callable[[Interrupt], None]] = {
         "approve": partial(services.approve, by=ann),
         "reject": partial(services.reject, by=ann),
@@ -141,7 +141,7 @@ if __name__ == "__main__":
     from events import log, selectors
     from events.models import Event
     from events.transitions import TransitionConflict
-    from interrupts import services
+    from interrupts import asking, services
     from interrupts.models import Interrupt
     from reviews.models import ReviewItem
 

@@ -1,0 +1,292 @@
+"""No stray access: every route of the API x every role x somebody else's object, from one table.
+
+A route that is not in the table fails here.
+"""
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db.models.functions import Now
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from agents import keys
+from agents.models import SCOPES, Agent, Key
+from events.http import API_PREFIXES
+from tests.conftest import API, Door
+from tests.steps import Enter, MakeAgent, problem, rows
+
+VIEWERS = {"vic", "carol", "ann", "ada"}
+REVIEWERS = {"ann", "ada"}
+AUDITORS = {"carol", "ada"}
+NOBODY: set[str] = set()
+
+
+@dataclass(frozen=True)
+class Route:
+    """Say who may: keys by *scope*, people by name. *first* is what a reviewer has done before."""
+
+    call: str
+    scope: str
+    people: set[str]
+    body: dict[str, Any] | None = None
+    ok: int = 200
+    first: str = ""
+    fields: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def method(self) -> str:
+        return self.call.split(" ")[0]
+
+    @property
+    def of_an_item(self) -> bool:
+        return "<pk>" in self.call or self.call == "POST /approvals"
+
+
+ROUTES = [
+    Route("POST /interrupts", "create", NOBODY, {"reason": "x"}, 201),
+    Route("POST /interrupts/batch", "create", NOBODY, {"items": [{"reason": "x"}]}, 201),
+    Route("GET /interrupts", "read", VIEWERS),
+    Route("GET /sessions/<session_id>/interrupts", "read", VIEWERS),
+    Route("GET /agents/<agent_name>/interrupts", "read", VIEWERS),
+    Route("GET /interrupts/<pk>", "read", VIEWERS),
+    Route("GET /interrupts/<pk>/status", "read", VIEWERS),
+    Route("GET /interrupts/<pk>/wait", "read", VIEWERS),
+    Route("POST /interrupts/<pk>/approve", "on_behalf", REVIEWERS, {"user_id": "u"}),
+    Route("POST /interrupts/<pk>/reject", "on_behalf", REVIEWERS, {"user_id": "u"}),
+    Route(
+        "POST /interrupts/<pk>/respond",
+        "on_behalf",
+        REVIEWERS,
+        {"user_id": "u", "response": 1},
+        fields={"type": "input"},
+    ),
+    Route("POST /approvals", "on_behalf", REVIEWERS, {"user_id": "u", "thread_id": "s", "approved": True}),
+    Route("POST /interrupts/<pk>/request_changes", "on_behalf", REVIEWERS, {"user_id": "u", "comment": "x"}),
+    Route("POST /interrupts/<pk>/cancel", "cancel", REVIEWERS, {}),
+    Route("POST /interrupts/<pk>/claim", "", REVIEWERS, {}),
+    Route("POST /interrupts/<pk>/release", "", REVIEWERS, {}),
+    Route("POST /interrupts/<pk>/comments", "create", VIEWERS, {"body": "x"}, 201),
+    Route("POST /interrupts/<pk>/revise", "create", NOBODY, {"reason": "y"}, first="request_changes"),
+    Route("POST /interrupts/<pk>/consume", "create", NOBODY, {"tool_args": {}}, first="approve"),
+    Route("POST /interrupts/<pk>/outcome", "create", NOBODY, {"status": "succeeded"}, first="approve"),
+    Route("GET /statistics", "read", VIEWERS),
+    Route("GET /events", "stream", AUDITORS),
+    Route("POST /ws/ticket", "stream", NOBODY, {}, 201),
+]
+TABLE = [pytest.param(route, id=route.call) for route in ROUTES]
+
+
+def calls_of_the_resolver() -> Iterator[str]:
+    """Yield ``METHOD /path`` of every route below every prefix, the prefix left out."""
+
+    def walk(patterns: list[URLPattern | URLResolver], below: str) -> Iterator[tuple[str, Any]]:
+        for found in patterns:
+            path = below + str(found.pattern).removeprefix("^").removesuffix("$")
+            if isinstance(found, URLResolver):
+                yield from walk(found.url_patterns, path)
+            else:
+                yield path, found.callback
+
+    for path, view in walk(get_resolver().url_patterns, ""):
+        prefix = next((one for one in API_PREFIXES if path.startswith(f"{one}/")), None)
+        if prefix and path != "api/v1/schema":
+            path = path.removeprefix(prefix).replace("(?P<pk>[^/]+)", "<pk>").replace("<path:", "<")
+            for method in set(view.actions) - {"head"}:
+                yield f"{method.upper()} {path}"
+
+
+def test_every_route_is_in_the_table() -> None:
+    found = list(calls_of_the_resolver())
+
+    assert set(found) == {route.call for route in ROUTES}
+    assert all(found.count(call) == len(API_PREFIXES) for call in found)
+
+
+class House:
+    """Know everybody who might come to the door, and ask a fresh question for each."""
+
+    def __init__(self, owner: Door, reviewer: Door, doors: dict[str, Door]) -> None:
+        self.owner, self.reviewer, self.doors = owner, reviewer, doors
+
+    def ask(self, route: Route) -> str:
+        asked = self.owner.ask(session_id="s", **route.fields)
+        if route.first:
+            done = self.reviewer.post_json(f"/interrupts/{asked['id']}/{route.first}", {"comment": "x"})
+            assert done.status_code == 200
+        return str(asked["id"])
+
+    def call(self, route: Route, door: Door, interrupt_id: str = "") -> Any:
+        interrupt_id = interrupt_id or self.ask(route)
+        path = route.call.split(" ")[1].replace("<pk>", interrupt_id)
+        path = path.replace("<session_id>", "s").replace("<agent_name>", "janitor")
+        if route.method == "GET":
+            return door.get_json(path)
+        more = {"interrupt_id": interrupt_id} if route.call == "POST /approvals" else {}
+        return door.post_json(path, {**(route.body or {}), **more})
+
+
+def key_door(name: str, *scopes: str, **key: Any) -> Door:
+    _, text = keys.create_key(keys.create_agent(name), scopes=scopes, **key)
+    return Door(headers={"Authorization": f"Bearer {text}"})
+
+
+def personal_door(user: User) -> Door:
+    _, text = keys.create_key(user)
+    return Door(headers={"Authorization": f"Bearer {text}"})
+
+
+@pytest.fixture
+def house(make_agent: MakeAgent, agent: Door, as_ann: Door) -> House:
+    doors = {scope: key_door("janitor", scope) for scope in SCOPES}
+    return House(make_agent("janitor"), as_ann, doors)
+
+
+@pytest.mark.parametrize("route", TABLE)
+def test_a_key_does_what_its_scope_says_and_no_more(house: House, route: Route) -> None:
+    interrupt_id = house.ask(route)
+    before = rows()
+    for scope, door in house.doors.items():
+        if scope != route.scope:
+            problem(house.call(route, door, interrupt_id), 403, "forbidden")
+    assert rows() == before
+
+    if route.scope:
+        answer = house.call(route, house.doors[route.scope], interrupt_id)
+        assert answer.status_code == route.ok, answer.content
+
+
+@pytest.mark.parametrize("route", TABLE)
+def test_what_belongs_to_another_agent_is_not_there(house: House, route: Route) -> None:
+    asking = key_door("rogue", *(set(SCOPES) - {"on_behalf"}))
+    deciding = key_door("rogue", "on_behalf")
+    for door, scopes in ((asking, set(SCOPES) - {"on_behalf"}), (deciding, {"on_behalf"})):
+        answer = house.call(route, door)
+
+        if route.scope not in scopes:
+            problem(answer, 403, "forbidden")
+        elif route.of_an_item:
+            problem(answer, 404, "not_found")
+        else:
+            assert answer.status_code == route.ok
+            assert b"janitor" not in answer.content
+
+
+@pytest.mark.parametrize("route", TABLE)
+def test_people_do_what_their_role_says(
+    house: House, route: Route, vic: User, carol: User, ann: User, ada: User, enter: Enter
+) -> None:
+    for user in (vic, carol, ann, ada):
+        for door in (enter(user), personal_door(user)):
+            answer = house.call(route, door)
+
+            if user.username in route.people:
+                assert answer.status_code == route.ok, (user, answer.content)
+            else:
+                problem(answer, 403, "forbidden")
+
+
+@pytest.mark.parametrize("route", TABLE)
+def test_people_without_a_role_do_nothing(house: House, route: Route, enter: Enter) -> None:
+    staff = User.objects.create(username="new", is_staff=True)
+
+    interrupt_id = house.ask(route)
+
+    for door in (enter(staff), personal_door(staff)):
+        problem(house.call(route, door, interrupt_id), 403, "forbidden")
+
+
+@pytest.mark.parametrize("route", TABLE)
+def test_who_is_not_or_no_longer_somebody_is_sent_away(
+    house: House, route: Route, ann: User, bob: User, enter: Enter
+) -> None:
+    interrupt_id, everything = house.ask(route), set(SCOPES) - {"on_behalf"}
+    for number, door in enumerate(strangers(everything, ann, bob, enter)):
+        answer = house.call(route, door, interrupt_id)
+
+        problem(answer, 401, "unauthenticated")
+        assert answer["WWW-Authenticate"].startswith("Bearer"), number
+
+
+def strangers(scopes: set[str], ann: User, bob: User, enter: Enter) -> Iterator[Door]:
+    yield Door()
+    for text in (
+        "",
+        "hitl_",
+        "hitl_x_y",
+        "hitl__",
+        "x" * 5_000,
+        "ünïcode",
+        "hitl_" + "0" * 12 + "_" + "a" * 43,
+    ):
+        yield Door(headers={"Authorization": f"Bearer {text}"})
+    yield Door(headers={"Authorization": "Basic YW5uOnNlY3JldA=="})
+    key, text = keys.create_key(keys.create_agent("gone"), scopes=scopes)
+    yield Door(headers={"Authorization": f"Bearer {text}x"})
+    yield Door(headers={"Authorization": f"Token {text}"})
+    keys.revoke(key, actor="user:ada")
+    yield Door(headers={"Authorization": f"Bearer {text}"})
+    yield key_door("late", *scopes, expires_at=dt.datetime(2024, 1, 1, tzinfo=dt.UTC))
+    off = key_door("off", *scopes)
+    Agent.objects.filter(name="off").update(is_active=False)
+    yield off
+    session, personal = enter(bob), personal_door(bob)
+    User.objects.filter(pk=bob.pk).update(is_active=False)
+    yield session
+    yield personal
+    left = enter(ann)
+    left.logout()
+    yield left
+
+
+@pytest.mark.parametrize("route", TABLE)
+def test_a_session_changes_nothing_without_the_token(house: House, route: Route, ann: User) -> None:
+    door = Door(enforce_csrf_checks=True)
+    door.force_login(ann)
+    interrupt_id = house.ask(route)
+    before = rows()
+
+    answer = house.call(route, door, interrupt_id)
+
+    if route.method == "POST":
+        assert "CSRF" in problem(answer, 403, "forbidden")["detail"]
+        assert rows() == before
+    elif "ann" in route.people:
+        assert answer.status_code == 200
+
+
+def test_a_session_with_the_token_decides(agent: Door, ann: User) -> None:
+    door = Door(enforce_csrf_checks=True)
+    door.force_login(ann)
+    door.get("/admin/login/?next=/admin/")
+    door.get("/admin/")
+    token = door.cookies["csrftoken"].value
+
+    decided = door.post_json(f"/interrupts/{agent.ask()['id']}/approve", {}, **{"X-CSRFToken": token})
+
+    assert decided.status_code == 200
+
+
+def test_a_key_needs_no_token(agent: Door) -> None:
+    _, text = keys.create_key(Agent.objects.get(name="janitor"))
+    door = Door(enforce_csrf_checks=True, headers={"Authorization": f"Bearer {text}"})
+
+    assert door.post_json("/interrupts", {"reason": "x"}).status_code == 201
+
+
+def test_a_key_that_ends_ends_at_once(agent: Door) -> None:
+    agent.ask()
+    Key.objects.update(expires_at=Now() + dt.timedelta(hours=1))
+    assert agent.get_json("/interrupts").status_code == 200
+
+    Key.objects.update(expires_at=Now() - dt.timedelta(seconds=1))
+
+    problem(agent.get_json("/interrupts"), 401)
+
+
+def test_the_schema_and_the_docs_are_open_to_all(db: None) -> None:
+    for path in (f"{API}/schema", "/docs", "/docs/problems", "/healthz"):
+        assert Door().get(path).status_code == 200, path

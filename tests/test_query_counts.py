@@ -1,0 +1,82 @@
+"""How many questions a call asks the database: the same for one row and for many."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+
+from agents import callers
+from agents.models import Key
+from tests.conftest import Door
+
+Queries = Callable[[int], AbstractContextManager[Any]]
+
+
+@pytest.fixture
+def used_before(agent: Door, monkeypatch: pytest.MonkeyPatch) -> Door:
+    """Return an agent whose key was used a moment ago: the first use in a minute is noted."""
+    agent.get_json("/interrupts")
+    assert Key.objects.get().pk in callers._touched
+    return agent
+
+
+def count(door: Door, call: Callable[[Door], Any], django_assert_max_num_queries: Any) -> int:
+    with django_assert_max_num_queries(200) as asked:
+        answer = call(door)
+    assert answer.status_code < 300, answer.content
+    return len([query for query in asked.captured_queries if "SAVEPOINT" not in query["sql"]])
+
+
+def test_asking_takes_six(used_before: Door, django_assert_max_num_queries: Any) -> None:
+    def call(door: Door) -> Any:
+        return door.post_json("/interrupts", {"reason": "x"})
+
+    # key, item, its child, the stream's head, event, head again
+    assert count(used_before, call, django_assert_max_num_queries) == 6
+
+
+def test_a_batch_takes_two_more_for_each(used_before: Door, django_assert_max_num_queries: Any) -> None:
+    def call(door: Door) -> Any:
+        return door.post_json("/interrupts/batch", {"items": [{"reason": "x"}] * 50})
+
+    assert count(used_before, call, django_assert_max_num_queries) == 4 + 2 * 50
+
+
+def test_a_status_takes_two(used_before: Door, django_assert_max_num_queries: Any) -> None:
+    asked = used_before.ask()
+
+    def call(door: Door) -> Any:
+        return door.get_json(f"/interrupts/{asked['id']}/status")
+
+    assert count(used_before, call, django_assert_max_num_queries) == 2
+
+
+@pytest.mark.parametrize("rows", [1, 50])
+def test_a_list_takes_two_whatever_its_length(
+    used_before: Door, django_assert_max_num_queries: Any, rows: int
+) -> None:
+    used_before.post_json("/interrupts/batch", {"items": [{"reason": "x"}] * rows})
+
+    def call(door: Door) -> Any:
+        return door.get_json("/interrupts", limit=50)
+
+    assert count(used_before, call, django_assert_max_num_queries) == 2
+
+
+@pytest.mark.parametrize("rows", [1, 50])
+def test_reading_events_takes_three_whatever_their_number(
+    used_before: Door, django_assert_max_num_queries: Any, rows: int
+) -> None:
+    used_before.post_json("/interrupts/batch", {"items": [{"reason": "x"}] * rows})
+
+    assert count(used_before, lambda door: door.get_json("/events"), django_assert_max_num_queries) == 3
+
+
+def test_approving_takes_a_dozen(agent: Door, as_ann: Door, django_assert_max_num_queries: Any) -> None:
+    asked = agent.ask()
+
+    def call(door: Door) -> Any:
+        return door.post_json(f"/interrupts/{asked['id']}/approve", {"content_hash": asked["content_hash"]})
+
+    assert count(as_ann, call, django_assert_max_num_queries) <= 14
