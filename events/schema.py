@@ -1,7 +1,7 @@
 """JSON Schema 2020-12: check our own bodies, and the schemas that agents bring for arguments and answers.
 
-A schema from an agent is data from a stranger: references to other documents are refused, never fetched,
-and patterns have a limited number of steps.
+A schema from an agent is data from a stranger: references to other documents are refused, never fetched;
+patterns must do without looking ahead or back; and what a check may cost is bounded (see `schema_cost`).
 """
 
 from collections.abc import Iterable
@@ -12,9 +12,9 @@ import jsonschema_rs
 import orjson
 
 from events.problems import invalid
-from events.schema_cost import Cost, TooCostly
+from events.schema_cost import TooCostly, check_cost, parts_of
 
-_PATTERNS = jsonschema_rs.FancyRegexOptions(backtrack_limit=50_000, size_limit=1_000_000)
+_PATTERNS = jsonschema_rs.RegexOptions(size_limit=1_000_000)  # no backtracking: their time is linear
 _MESSAGES_AT_MOST = 20
 _CHECKS_TO_NAME_ALL = 50_000
 
@@ -86,15 +86,18 @@ def admit(schema: Any) -> None:
         SchemaError: it is none, or checking against it could take too long.
     """
     compile_schema(schema)
-    _cost(orjson.dumps(schema))
+    try:
+        parts_of(schema)
+    except TooCostly as error:
+        raise SchemaError(str(error)) from None
 
 
 def check_admitted(schema: Any, value: Any, at: str) -> None:
-    """Do as :func:`check` does, in bounded time, against a schema that a stranger brought."""
+    """Do as :func:`check` does, in bounded time, against an admitted schema."""
     validator = compile_schema(schema)
     try:
-        checks = _cost(orjson.dumps(schema)).of(value)
-    except (TooCostly, SchemaError) as error:
+        checks = check_cost(parts_of(schema), value)
+    except TooCostly as error:
         raise invalid({at: [str(error)]}) from None
     if not validator.is_valid(value):
         raise invalid(_told(_errors(validator, value, every=checks <= _CHECKS_TO_NAME_ALL), at))
@@ -110,11 +113,3 @@ def _errors(
     except jsonschema_rs.ValidationError as first:
         return [first]
     return []
-
-
-@lru_cache(maxsize=256)
-def _cost(text: bytes) -> Cost:
-    try:
-        return Cost(orjson.loads(text))
-    except TooCostly as error:
-        raise SchemaError(str(error)) from None
