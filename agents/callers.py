@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import dataclass, field, replace
-from http.cookies import SimpleCookie
 from importlib import import_module
 from typing import Any
 
@@ -10,13 +9,18 @@ from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.auth.models import AbstractUser
 from django.db.models.functions import Now
-from django.http import HttpRequest
+from django.http import HttpRequest, parse_cookie
 
 from agents import keys
 from agents.models import Key
+from events.statements import Parameter, Prepared
 
 TOUCH_SECONDS = 60.0
 _touched: dict[int, float] = {}
+_COLUMNS = ("id", "prefix", "digest", "agent_id", "user_id", "scopes")
+_by_prefix = Prepared(
+    lambda: Key.objects.filter(keys.valid(), prefix=Parameter("prefix")).values_list(*_COLUMNS)
+)
 
 
 class Refused(Exception):
@@ -62,9 +66,8 @@ def by_key(text: str) -> Caller:
         Refused: there is no such key, or it no longer holds.
     """
     parts = keys.split(text)
-    key = None
-    if parts is not None:
-        key = Key.objects.select_related("agent", "user").filter(keys.valid(), prefix=parts[0]).first()
+    row = None if parts is None else _by_prefix.first(prefix=parts[0])
+    key = None if row is None else Key.from_db(None, _COLUMNS, row)
     if key is None or parts is None or not keys.matches(key, parts[1]):
         raise Refused("This key is unknown, expired or revoked.")
     _touch(key)
@@ -86,11 +89,11 @@ def of_user(user: AbstractUser) -> Caller:
 
 def by_cookie(header: str) -> Caller | None:
     """Return the operator whose session a ``Cookie`` header names, or None."""
-    cookie = SimpleCookie(header).get(settings.SESSION_COOKIE_NAME)
-    if cookie is None:
+    session = parse_cookie(header).get(settings.SESSION_COOKIE_NAME)
+    if session is None:
         return None
     request = HttpRequest()
-    request.session = import_module(settings.SESSION_ENGINE).SessionStore(cookie.value)
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(session)
     user = get_user(request)
     return of_user(user) if user.is_authenticated else None
 

@@ -3,6 +3,7 @@
 import hashlib
 from typing import Any
 
+import orjson
 import rfc8785
 
 
@@ -21,6 +22,11 @@ def canonical(value: Any) -> bytes:
 def sha256(value: Any) -> str:
     """Return the SHA-256 of the canonical form of *value*, in hex."""
     return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def fingerprint(value: Any) -> str:
+    """Return a SHA-256 that tells two bodies apart; faster, and for our own use only."""
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def _as_doubles(value: Any) -> Any:

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Any
 
 import orjson
@@ -23,8 +22,14 @@ from events import nudges
 from events.clock import as_datetime, now_sql
 from events.ids import new_id
 from events.models import Stream
+from events.statements import execute_many
 
-_ROWS_PER_INSERT = 500
+_INSERT = (
+    "INSERT INTO events_event"
+    " (id, stream, position, type, subject_id, session_id, actor, occurred_at, data, hash)"
+    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+)
+_UPDATE = "UPDATE events_stream SET position = %s, head_hash = %s, open_items = %s WHERE name = %s"
 
 
 class TooManyOpen(Exception):
@@ -105,64 +110,43 @@ def digest(previous: str, row: tuple[Any, ...]) -> str:
 def _flush(work: UnitOfWork) -> None:
     if not work.drafts:
         return
-    drafts = sorted(work.drafts, key=lambda draft: draft.stream)  # stable: order within a stream is kept
-    heads: dict[str, int] = {}
-    with connection.cursor() as cursor:
-        for name, group in groupby(drafts, key=lambda draft: draft.stream):
-            heads[name] = _append(cursor, name, list(group), work.open_limit)
-    nudges.after_commit(heads)
+    by_stream: dict[str, list[Draft]] = {}
+    for draft in work.drafts:
+        by_stream.setdefault(draft.stream, []).append(draft)
+    names = sorted(by_stream)
+    rows: list[tuple[Any, ...]] = []
+    heads = []
+    for name, (position, previous, open_items, now) in zip(names, _lock(names), strict=True):
+        opened = sum(draft.opens for draft in by_stream[name])
+        if work.open_limit is not None and opened > 0 and open_items + opened > work.open_limit:
+            raise TooManyOpen(name)
+        moment = as_datetime(now)
+        for draft in by_stream[name]:
+            position += 1
+            row = (
+                new_id("evt"), name, position, draft.type, draft.subject_id, draft.session_id, draft.actor,
+                moment, draft.data,
+            )  # fmt: skip
+            previous = digest(previous, row)
+            rows.append((*row, previous))
+        heads.append((position, previous, open_items + opened, name))
+    execute_many(_INSERT, [[_adapt(value) for value in row] for row in rows])
+    execute_many(_UPDATE, heads)
+    nudges.after_commit({name: position for position, _, _, name in heads})
 
 
-def _append(cursor: Any, name: str, drafts: list[Draft], open_limit: int | None) -> int:
-    opened = sum(draft.opens for draft in drafts)
-    position, previous, open_items, now = _lock(cursor, name) or _begin(cursor, name)
-    if open_limit is not None and opened > 0 and open_items + opened > open_limit:
-        raise TooManyOpen(name)
-    moment = as_datetime(now)
-    rows = []
-    for draft in drafts:
-        position += 1
-        row = (
-            new_id("evt"), name, position, draft.type, draft.subject_id, draft.session_id, draft.actor,
-            moment, draft.data,
-        )  # fmt: skip
-        previous = digest(previous, row)
-        rows.append((*row, previous))
-    _insert(cursor, rows)
-    cursor.execute(
-        "UPDATE events_stream SET position = %s, head_hash = %s, open_items = %s WHERE name = %s",
-        [position, previous, open_items + opened, name],
-    )
-    return position
-
-
-def _lock(cursor: Any, name: str) -> tuple[int, str, int, Any] | None:
+def _lock(names: list[str]) -> list[Any]:
+    """Lock the heads of streams in the order of *names*; one that is missing (no agent's is) is made."""
     lock = "" if connection.vendor == "sqlite" else "FOR NO KEY UPDATE"  # IMMEDIATE has locked SQLite already
-    cursor.execute(
+    found = execute_many(
         f"SELECT position, head_hash, open_items, {now_sql()} FROM events_stream WHERE name = %s {lock}",  # noqa: S608
-        [name],
+        [[name] for name in names],
     )
-    row: tuple[int, str, int, Any] | None = cursor.fetchone()
-    return row
-
-
-def _begin(cursor: Any, name: str) -> tuple[int, str, int, Any]:
-    Stream.objects.bulk_create([Stream(name=name)], ignore_conflicts=True)
-    head = _lock(cursor, name)
-    if head is None:
-        raise RuntimeError(f"The stream {name!r} was removed while it was written to.")
-    return head
-
-
-def _insert(cursor: Any, rows: list[tuple[Any, ...]]) -> None:
-    for start in range(0, len(rows), _ROWS_PER_INSERT):
-        part = rows[start : start + _ROWS_PER_INSERT]
-        places = ", ".join(["(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"] * len(part))
-        cursor.execute(
-            "INSERT INTO events_event (id, stream, position, type, subject_id, session_id, actor,"  # noqa: S608
-            f" occurred_at, data, hash) VALUES {places}",
-            [_adapt(value) for row in part for value in row],
-        )
+    missing = [name for name, head in zip(names, found, strict=True) if head is None]
+    if not missing:
+        return found
+    Stream.objects.bulk_create([Stream(name=name) for name in missing], ignore_conflicts=True)
+    return _lock(names)
 
 
 def _adapt(value: Any) -> Any:

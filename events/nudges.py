@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import transaction
 
 GROUP = "nudges"
+PAUSE_SECONDS = 0.005
 Listener = Callable[[dict[str, int]], None]
 
 log = structlog.get_logger(__name__)
@@ -79,6 +80,7 @@ class Messenger:
                     await get_channel_layer().group_send(GROUP, {"type": "nudge", "heads": heads})
             except Exception as problem:  # whatever Redis or its driver raises: readers look again
                 log.warning("nudge_dropped", streams=len(heads), problem=type(problem).__name__)
+            await asyncio.sleep(PAUSE_SECONDS)  # what comes meanwhile goes together
 
 
 _started: list[Messenger] = []

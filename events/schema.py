@@ -15,6 +15,8 @@ from events.problems import invalid
 from events.schema_cost import TooCostly, check_cost, parts_of
 
 _PATTERNS = jsonschema_rs.RegexOptions(size_limit=1_000_000)  # no backtracking: their time is linear
+_PATTERNS_AT_MOST = 50
+_KEPT_BYTES = 4096
 _MESSAGES_AT_MOST = 20
 _CHECKS_TO_NAME_ALL = 50_000
 
@@ -30,6 +32,26 @@ def compile_schema(schema: Any) -> jsonschema_rs.Draft202012Validator:
         SchemaError: it is not a JSON Schema of draft 2020-12, or refers to another document.
     """
     return _compiled(orjson.dumps(schema, option=orjson.OPT_SORT_KEYS))
+
+
+def _compile_strangers(schema: Any) -> jsonschema_rs.Draft202012Validator:
+    """Compile *schema* in bounded memory: few patterns (a megabyte each), and only what is small is kept."""
+    patterns = _count_patterns(schema)
+    if patterns > _PATTERNS_AT_MOST:
+        raise SchemaError(f"It has more than {_PATTERNS_AT_MOST} patterns.")
+    text = orjson.dumps(schema, option=orjson.OPT_SORT_KEYS)
+    small = not patterns and len(text) <= _KEPT_BYTES
+    return _compiled(text) if small else _compiled.__wrapped__(text)
+
+
+def _count_patterns(node: Any) -> int:
+    if isinstance(node, list):
+        return sum(map(_count_patterns, node))
+    if not isinstance(node, dict):
+        return 0
+    several = node.get("patternProperties")
+    own = ("pattern" in node) + (len(several) if isinstance(several, dict) else 0)
+    return own + sum(map(_count_patterns, node.values()))
 
 
 @lru_cache(maxsize=1024)
@@ -85,7 +107,7 @@ def admit(schema: Any) -> None:
     Raises:
         SchemaError: it is none, or checking against it could take too long.
     """
-    compile_schema(schema)
+    _compile_strangers(schema)
     try:
         parts_of(schema)
     except TooCostly as error:
@@ -94,7 +116,7 @@ def admit(schema: Any) -> None:
 
 def check_admitted(schema: Any, value: Any, at: str) -> None:
     """Do as :func:`check` does, in bounded time, against an admitted schema."""
-    validator = compile_schema(schema)
+    validator = _compile_strangers(schema)
     try:
         checks = check_cost(parts_of(schema), value)
     except TooCostly as error:

@@ -41,7 +41,10 @@ def parts_of(schema: Any) -> int:
             known[id(node)] = parts
         return known[id(node)]
 
-    parts = count(schema)
+    try:
+        parts = count(schema)
+    except RecursionError:
+        raise TooCostly("Its references form too long a chain.") from None
     if parts > PARTS_AT_MOST:
         raise TooCostly(f"With its references written out it has more than {PARTS_AT_MOST:,} parts.")
     return parts
@@ -60,7 +63,9 @@ def check_cost(parts: int, value: Any) -> int:
 
 
 def _targets(node: dict[str, Any], root: Any) -> list[Any]:
-    if any(isinstance(node.get(name), str) for name in _ELSEWHERE) or (node is not root and "$id" in node):
+    if any(isinstance(node.get(name), str) for name in _ELSEWHERE) or (
+        node is not root and isinstance(node.get("$id"), str)
+    ):
         raise TooCostly("Refer within the schema, as in #/$defs/name.")
     reference = node.get("$ref")
     return [_target(root, reference)] if isinstance(reference, str) else []

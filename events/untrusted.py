@@ -7,12 +7,14 @@ characters, fillers that look like nothing) is written out as its code point.
 import json
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Any
 
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 LONG_CHARACTERS, LONG_LINES = 2_000, 40
+_INDENTED_CHARACTERS = 50_000
 
 _UNSEEN_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 # Letters and symbols by category, nothing to the eye.
@@ -63,8 +65,9 @@ def is_long(text: str) -> bool:
 
 
 def pretty(value: Any) -> str:
-    """Write a JSON value for reading."""
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    """Write a JSON value for reading; indented only where that cannot make it many times as long."""
+    text = json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, indent=2, ensure_ascii=False) if len(text) <= _INDENTED_CHARACTERS else text
 
 
 def _lines(text: str) -> str:
@@ -75,6 +78,7 @@ def _code(character: str) -> str:
     return f"⟦U+{ord(character):04X}⟧"
 
 
+@lru_cache(maxsize=1024)
 def _span(character: str) -> SafeString:
     name = unicodedata.name(character, "control character").lower()
     return format_html('<span class="unseen" title="{}">{}</span>', name, _code(character))

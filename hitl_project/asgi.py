@@ -15,21 +15,25 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402 - the a
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
+from agents import express  # noqa: E402
 from agents.api import waiting_route as events_route  # noqa: E402
 from agents.sockets import AgentDoor, OperatorDoor  # noqa: E402
 from events.consumers import AgentConsumer, OperatorConsumer  # noqa: E402
 from hitl_project.limits import BodyLimit  # noqa: E402
+from interrupts.express import routes  # noqa: E402
 from interrupts.waiting import route as interrupts_route  # noqa: E402
 
 WAITING = (interrupts_route, events_route)
+hot_and_django = express.asgi(django_app, routes)
 
 
 async def http(scope: dict[str, Any], receive: Any, send: Any) -> None:
     """Answer what waits without Django's middleware, and pass the rest on."""
     for route in WAITING:
         if (groups := route.match(scope)) is not None:
-            return await route(scope, receive, send, groups)
-    return await django_app(scope, receive, send)
+            await route(scope, receive, send, groups)
+            return
+    await hot_and_django(scope, receive, send)
 
 
 async def _nowhere(scope: dict[str, Any], receive: Any, send: Any) -> None:

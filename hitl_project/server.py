@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 import uvicorn
+from django.conf import settings
 from gunicorn.arbiter import Arbiter
 from uvicorn_worker import UvicornWorker
 
@@ -20,6 +21,7 @@ OPTIONS: dict[str, Any] = {
     "lifespan": "off",
     "log_config": None,
     "access_log": False,
+    "proxy_headers": settings.SECURE_PROXY_SSL_HEADER is not None,  # uvicorn believes any local caller
     "ws_max_size": 64 * 1024,
     "timeout_graceful_shutdown": 5,
 }

@@ -91,7 +91,10 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     DATABASES["default"] |= {
         "CONN_MAX_AGE": 0,  # the pool keeps the connections
         "CONN_HEALTH_CHECKS": True,  # and hands out none that died with a restart of the database
-        "OPTIONS": {"pool": {"min_size": 1, "max_size": whole_number("HITL_POOL_SIZE", 8), "timeout": 10}},
+        "OPTIONS": {
+            "pool": {"min_size": 1, "max_size": whole_number("HITL_POOL_SIZE", 8), "timeout": 10},
+            "prepare_threshold": 5,  # lets events.statements prepare; the ORM's own cursors never do
+        },
     }
 else:
     DATABASES["default"] |= {
@@ -223,6 +226,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "/admin/login/"
 LOGIN_REDIRECT_URL = "/admin/"
+SESSION_ENGINE = "hitl_project.sessions"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_PROXY_SSL_HEADER = (
     ("HTTP_X_FORWARDED_PROTO", "https") if yes_or_no("HITL_BEHIND_PROXY", False) else None

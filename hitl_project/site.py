@@ -12,6 +12,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
 from hitl_project import overview
+from hitl_project.logins import LoginForm
 from reviews.api import VIEW
 
 
@@ -23,6 +24,7 @@ class HITLAdminSite(AdminSite):
     index_title = _("Overview")
     site_url = None
     enable_nav_sidebar = False
+    login_form = LoginForm
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         context = super().each_context(request)

@@ -5,4 +5,9 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hitl_project.settings")
-application = get_wsgi_application()
+django_app = get_wsgi_application()
+
+from agents import express  # noqa: E402 - the apps must be loaded first
+from interrupts.express import routes  # noqa: E402
+
+application = express.wsgi(django_app, routes)

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from agents.callers import Caller
 from events import log, signals
-from events.canonical import sha256
+from events.canonical import fingerprint, sha256
 from events.clock import database_now
 from events.ids import new_id
 from events.log import TooManyOpen
@@ -48,7 +48,7 @@ def ask_all(
 ) -> list[tuple[Interrupt, bool]]:
     """Ask everything in *bodies*, or nothing; return each interrupt and whether it is new."""
     # A key stands for all that was asked with it: in other company it is another question.
-    digest = sha256(bodies if batch_id else bodies[0]) if keys else ""
+    digest = fingerprint(bodies if batch_id else bodies[0]) if keys else ""
     drafts = []
     for number, (body, key) in enumerate(zip(bodies, keys or [""] * len(bodies), strict=True)):
         with _named(f"items.{number}" if batch_id else ""):
@@ -125,8 +125,10 @@ def _write(
 ) -> list[tuple[Interrupt, bool]]:
     asked = []
     with log.unit_of_work(open_limit=limit):
-        for interrupt, (seconds, moment) in drafts:
-            if not insert(interrupt, seconds=seconds, moment=moment):
+        interrupts = [interrupt for interrupt, _ in drafts]
+        new = insert(interrupts, [deadline for _, deadline in drafts])
+        for interrupt, is_new in zip(interrupts, new, strict=True):
+            if not is_new:
                 asked.append((_replayed(interrupt), False))
                 continue
             told = {**interrupt.headline, "reason": interrupt.reason, "data": interrupt.data,

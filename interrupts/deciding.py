@@ -22,7 +22,7 @@ from events.selectors import history
 from events.transitions import TransitionConflict
 from events.untrusted import marked, visible
 from interrupts import presentation, selectors, services
-from interrupts.forms import AnswerForm, ArgumentsForm, CommentForm, DecisionForm, Verb
+from interrupts.forms import AnswerForm, ArgumentsForm, CommentForm, DecisionForm, Verb, fits_a_form
 from interrupts.lifecycle import APPROVE, DECISIONS, Decision
 from interrupts.models import Interrupt
 from interrupts.serializers import document
@@ -210,6 +210,8 @@ class DecisionView(View):
         return DecisionForm(initial=typed, interrupt=self.interrupt)
 
     def _takes(self, decision: Decision) -> bool:
+        if decision == Decision.EDIT and not fits_a_form(self.interrupt.tool_args):
+            return False
         return decision in self.interrupt.allowed_decisions
 
     def _page(self, *, status: int = 200, fragment: bool = False) -> HttpResponse:

@@ -1,12 +1,12 @@
 """What a list of interrupts can be narrowed by."""
 
 from django.db.models import Q, QuerySet
-from django_filters import CharFilter, ChoiceFilter, IsoDateTimeFilter, TypedChoiceFilter
+from django_filters import CharFilter, ChoiceFilter, TypedChoiceFilter
 
 from interrupts.lifecycle import DECISIONS
 from interrupts.models import Interrupt
 from reviews.bodies import priority_of
-from reviews.filters import StrictFilterSet, in_utc
+from reviews.filters import MomentFilter, StrictFilterSet
 from reviews.lifecycle import Status
 from reviews.models import Priority
 from reviews.selectors import having_status, is_open
@@ -34,8 +34,8 @@ class InterruptFilter(StrictFilterSet):
         empty_value=None,
         method="open_only",
     )
-    created_after = IsoDateTimeFilter(field_name="created_at", lookup_expr="gt", validators=[in_utc])
-    created_before = IsoDateTimeFilter(field_name="created_at", lookup_expr="lt", validators=[in_utc])
+    created_after = MomentFilter(field_name="created_at", lookup_expr="gt")
+    created_before = MomentFilter(field_name="created_at", lookup_expr="lt")
     q = CharFilter(method="search")
 
     class Meta:

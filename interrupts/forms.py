@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from events.untrusted import pretty, visible
 from interrupts.fields import MISSING, JSONValueField, field_of_schema, field_of_value, same
 from interrupts.models import Interrupt
-from interrupts.presentation import confirmation_word, has_long_text
+from interrupts.presentation import ONE_BY_ONE, confirmation_word, has_long_text
 from reviews.models import Priority
 from reviews.services import COMMENT_LIMIT
 
@@ -30,6 +30,16 @@ class Verb(models.TextChoices):
 
 ALLOWING = {Verb.APPROVE, Verb.EDIT, Verb.RESPOND}
 """The verbs that let the agent go on, and so need that everything was read."""
+
+
+_FORM_CHARACTERS = 30_000
+"""What a form sends back, perhaps twice and percent-encoded, must fit into one body."""
+
+
+def fits_a_form(value: Any) -> bool:
+    """Say whether *value* is small enough to be worked on in a form."""
+    few = not isinstance(value, dict) or len(value) <= ONE_BY_ONE
+    return few and len(pretty(value)) <= _FORM_CHARACTERS
 
 
 class DecisionForm(forms.Form):
@@ -163,6 +173,7 @@ class AnswerForm(NamedFieldsForm):
 
     def __init__(self, *args: Any, interrupt: Interrupt, **options: Any) -> None:
         schema = {"type": "string"} if interrupt.response_schema is None else interrupt.response_schema
+        schema = schema if fits_a_form(schema) else {}
         self.is_object = _is_flat_object(schema)
         super().__init__(
             *args,
@@ -185,7 +196,9 @@ class AnswerForm(NamedFieldsForm):
 
 def _is_flat_object(schema: Any) -> bool:
     properties = schema.get("properties") if isinstance(schema, dict) else None
-    return bool(properties) and isinstance(properties, dict) and schema.get("type") == "object"
+    if not isinstance(properties, dict) or not 0 < len(properties) <= ONE_BY_ONE:
+        return False
+    return bool(schema.get("type") == "object")
 
 
 def _object_fields(schema: dict[str, Any]) -> list[tuple[str, forms.Field]]:

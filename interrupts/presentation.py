@@ -11,6 +11,8 @@ from events.untrusted import is_long, marked, pretty, without_unseen
 from interrupts.models import Interrupt
 from reviews.models import Kind
 
+ONE_BY_ONE = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Argument:
@@ -49,7 +51,9 @@ def argument(name: str, value: Any) -> Argument:
 
 
 def arguments(values: dict[str, Any]) -> list[Argument]:
-    """Return how each of *values* is shown."""
+    """Return how each of *values* is shown; a crowd of them as one text, which is folded."""
+    if len(values) > ONE_BY_ONE:
+        return [argument(_("%(count)d values") % {"count": len(values)}, values)]
     return [argument(name, value) for name, value in values.items()]
 
 
@@ -126,10 +130,9 @@ def contradictions(interrupt: Interrupt) -> tuple[list[str], list[str]]:
     """
     said = dict(_said(without_unseen(interrupt.reason)))
     meant = {pretty(number): float(number) for number in _numbers(interrupt.tool_args)}
+    known = {*meant.values()}
     inside = " ".join(_texts(interrupt.tool_args))
-    only_said = [
-        text for text, values in said.items() if not values & {*meant.values()} and text not in inside
-    ]
+    only_said = [text for text, values in said.items() if values.isdisjoint(known) and text not in inside]
     all_said = {value for values in said.values() for value in values}
     only_meant = [text for text, value in meant.items() if value not in all_said]
     # 100 beside 100000 is the likeliest slip, or trick: then what else differs is noise.

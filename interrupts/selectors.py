@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 
 from agents.callers import Caller
 from events.problems import not_found
+from events.statements import Parameter, Prepared
 from interrupts.models import Interrupt
 from reviews.selectors import is_open, time_left, visible_to, with_effective_status
 
@@ -41,12 +42,21 @@ def status_row(caller: Caller, pk: str) -> dict[str, Any]:
     Raises:
         Problem: 404 when there is none that *caller* may see.
     """
-    rows = with_effective_status(visible_to(caller, Interrupt.objects.filter(pk=pk)))
-    rows = rows.annotate(time_left=time_left())
-    row: dict[str, Any] | None = rows.values(*STATUS_FIELDS).first() if pk.isprintable() else None
-    if row is None:
+    found = None
+    if pk.isprintable():
+        own = caller.user is None
+        found = _of_agent.first(pk=pk, agent=caller.agent) if own else _status_rows(caller, pk).first()
+    if found is None:
         raise not_found()
-    return row
+    return dict(zip(STATUS_FIELDS, found, strict=True))
+
+
+def _status_rows(caller: Caller, pk: str) -> Any:
+    rows = with_effective_status(visible_to(caller, Interrupt.objects.filter(pk=pk)))
+    return rows.annotate(time_left=time_left()).values_list(*STATUS_FIELDS)
+
+
+_of_agent = Prepared(lambda: _status_rows(Caller("", "", agent=Parameter("agent")), Parameter("pk")))
 
 
 def get_pending(session_id: str = "", agent_name: str = "") -> QuerySet[Interrupt]:

@@ -19,6 +19,7 @@ from reviews.templatetags.items import PRIORITIES
 # A page asks for itself again with this header and gets only the part that changes.
 FRAGMENT, KNOWN = "X-Fragment", "X-Known-Items"
 KNOWN_LIMIT = 200
+WORDS_SEARCHED = 10
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -84,7 +85,7 @@ class ItemAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        for word in search_term.split():
+        for word in search_term.split()[:WORDS_SEARCHED]:
             queryset = queryset.filter(
                 Q(title__icontains=word)
                 | Q(tool_name__icontains=word)

@@ -64,12 +64,17 @@ def decider(caller: Caller, body: dict[str, Any]) -> Caller:
 
 
 def idempotency_key(request: Request) -> str:
-    """Return the ``Idempotency-Key`` header, empty where there is none.
+    """Return the ``Idempotency-Key`` header, checked by :func:`checked_key`."""
+    return checked_key(request.META.get("HTTP_IDEMPOTENCY_KEY", ""))
+
+
+def checked_key(header: str) -> str:
+    """Return the key in an ``Idempotency-Key`` *header*.
 
     Raises:
         Problem: it is longer than 255 characters or not plain ASCII text.
     """
-    key: str = request.META.get("HTTP_IDEMPOTENCY_KEY", "").strip()
+    key = header.strip()
     if len(key) > KEY_LIMIT or not (key.isascii() and key.isprintable()):
         raise invalid({"Idempotency-Key": [f"Send up to {KEY_LIMIT} printable ASCII characters."]})
     return key

@@ -46,7 +46,8 @@ CONTENT_HASH: Schema = {
     "description": "The `content_hash` of what was shown; a decision about anything else is a 412.",
 }
 USER_ID: Schema = {
-    **LABEL,
+    "type": "string",
+    "maxLength": 200,  # an actor of the record names the key and the user in 255 characters
     "description": "For a key with scope `on_behalf`: the user it decides for. Ignored for operators.",
 }
 COMMENT: Schema = {"type": "string", "maxLength": 10_000}

@@ -1,19 +1,23 @@
-"""Write a new item and its child with two prepared statements.
+"""Write new items and their children, each with the same two statements.
 
 Asking is the hottest verb. The ORM would build the same two INSERTs anew for every call; here they are
 written once from the models' own fields. The moment of creation and the deadline are the database's.
 """
 
 import datetime as dt
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
 from django.db import connection, models
 
 from events.clock import as_datetime
+from events.statements import execute_many
 from reviews.models import ReviewItem
 
 _BY_DATABASE = ("created_at", "expires_at")
+Deadline = tuple[int | None, dt.datetime | None]
+"""Seconds from now, or the moment; neither where there is none."""
 
 
 class Statement(NamedTuple):
@@ -22,23 +26,32 @@ class Statement(NamedTuple):
     sql: str
     fields: tuple["models.Field[Any, Any]", ...]
 
+    def values(self, item: ReviewItem) -> list[Any]:
+        return [_prepared(field, getattr(item, field.attname)) for field in self.fields]
 
-def insert(item: ReviewItem, *, seconds: int | None, moment: dt.datetime | None) -> bool:
-    """Insert *item* with a deadline in *seconds* or at *moment*, and set the times the database gave.
 
-    Return False, with nothing written, when the agent already used this idempotency key.
+def insert(items: Sequence[ReviewItem], deadlines: Sequence[Deadline]) -> list[bool]:
+    """Insert *items*, all of one class, and set the times the database gave; say of each whether it is new.
+
+    Nothing is written of an item whose idempotency key its agent already used.
     """
-    parent, child = _statements(type(item), connection.vendor)
-    deadline = [_prepared(ReviewItem._meta.get_field("expires_at"), moment), _seconds(seconds)]
-    with connection.cursor() as cursor:
-        cursor.execute(parent.sql, [*_values(parent, item), *deadline])
-        row = cursor.fetchone()
-        if row is None:
-            return False
-        item.created_at, item.expires_at = as_datetime(row[0]), as_datetime(row[1])
-        cursor.execute(child.sql, _values(child, item))
-    item._state.adding = False
-    return True
+    parent, child = _statements(type(items[0]), connection.vendor)
+    expires_at = ReviewItem._meta.get_field("expires_at")
+    written = execute_many(
+        parent.sql,
+        [
+            [*parent.values(item), _prepared(expires_at, moment), _seconds(seconds)]
+            for item, (seconds, moment) in zip(items, deadlines, strict=True)
+        ],
+    )
+    new = [item for item, times in zip(items, written, strict=True) if times]
+    for item, times in zip(items, written, strict=True):
+        if times:
+            item.created_at, item.expires_at = map(as_datetime, times)
+            item._state.adding = False
+    if new:
+        execute_many(child.sql, [child.values(item) for item in new])
+    return [times is not None for times in written]
 
 
 @cache
@@ -61,7 +74,7 @@ def _statements(model: type[ReviewItem], vendor: str) -> tuple[Statement, Statem
 
 
 _CLOCK = {
-    "postgresql": ("STATEMENT_TIMESTAMP()", "STATEMENT_TIMESTAMP() + %s * INTERVAL '1 second'"),
+    "postgresql": ("STATEMENT_TIMESTAMP()", "STATEMENT_TIMESTAMP() + %s::integer * INTERVAL '1 second'"),
     "sqlite": (
         # Six digits, as Django writes moments: SQLite compares them as text.
         "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f000', 'NOW')",
@@ -70,12 +83,10 @@ _CLOCK = {
 }
 
 
-def _values(statement: Statement, item: ReviewItem) -> list[Any]:
-    return [_prepared(field, getattr(item, field.attname)) for field in statement.fields]
-
-
 def _prepared(field: "models.Field[Any, Any]", value: Any) -> Any:
-    return field.get_db_prep_save(value, connection)
+    if isinstance(value, str) and isinstance(field, (models.CharField, models.TextField)):
+        return str(value)  # a choice as its plain text
+    return None if value is None else field.get_db_prep_save(value, connection)
 
 
 def _seconds(seconds: int | None) -> Any:

@@ -6,18 +6,26 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import QueryDict
-from django_filters import FilterSet
+from django_filters import FilterSet, IsoDateTimeFilter
+from django_filters.fields import IsoDateTimeField
 
 from events.problems import invalid
 from reviews import paging
 
 
-def in_utc(moment: dt.datetime) -> None:
-    """Refuse a moment of the first or last day there is, which UTC may no longer have."""
-    try:
-        moment.astimezone(dt.UTC)
-    except OverflowError:
-        raise ValidationError("Write a moment as in 2030-01-31T12:00:00Z.") from None
+class MomentField(IsoDateTimeField):  # type: ignore[misc]
+    """Read a moment of any zone into UTC: PostgreSQL does not know every offset that Python does."""
+
+    def clean(self, value: Any) -> dt.datetime | None:
+        moment: dt.datetime | None = super().clean(value)
+        try:
+            return moment and moment.astimezone(dt.UTC)
+        except OverflowError:
+            raise ValidationError("Write a moment as in 2030-01-31T12:00:00Z.") from None
+
+
+class MomentFilter(IsoDateTimeFilter):  # type: ignore[misc]
+    field_class = MomentField
 
 
 class StrictFilterSet(FilterSet):  # type: ignore[misc]

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from agents.callers import Caller
 from events import log
 from events.ids import new_id
-from events.models import SYSTEM
+from events.models import SYSTEM, Event
 from events.problems import Problem, invalid
 from events.transitions import Transition, perform, perform_all
 from reviews.lifecycle import CLAIM, FINAL, RELEASE, OnTimeout
@@ -19,6 +19,7 @@ from reviews.selectors import claim_is_free_for, is_overdue
 
 BATCH = 1_000
 COMMENT_LIMIT = 10_000
+COMMENTED, COMMENTS_OF_AN_AGENT = "hitl.item.commented", 100
 
 
 def claim(item: ReviewItem, *, by: Caller) -> None:
@@ -63,15 +64,23 @@ def comment(item: ReviewItem, *, by: Caller, body: str) -> dict[str, Any]:
         raise invalid({"body": [f"Write 1 to {COMMENT_LIMIT:,} characters."]})
     written = {"comment_id": new_id("com"), "author": by.name, "body": body}
     with log.unit_of_work():
+        if by.user is None and _comments_on(item) >= COMMENTS_OF_AN_AGENT:
+            detail = f"An agent may leave {COMMENTS_OF_AN_AGENT} comments on one item. Ask anew instead."
+            raise Problem(429, "too_many_comments", detail, headers={"Retry-After": "60"})
         log.record(
             item.stream,
-            "hitl.item.commented",
+            COMMENTED,
             item.pk,
             actor=by.actor,
             session_id=item.session_id,
             data=written,
         )
     return written
+
+
+def _comments_on(item: ReviewItem) -> int:
+    """Count what the asking agent itself has written."""
+    return Event.objects.filter(subject_id=item.pk, type=COMMENTED, actor=f"agent:{item.agent_id}").count()
 
 
 def timed_out(model: type[ReviewItem], transitions: dict[OnTimeout, Transition], *, reason: str) -> int:

@@ -9,6 +9,7 @@ import jsonschema_rs
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
 
 from tests.conftest import API, Door
@@ -35,6 +36,11 @@ def test_imports_go_down_the_house_only() -> None:
 
 def test_no_model_is_without_its_migration(db: None) -> None:
     call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+def test_one_migration_makes_the_table_of_the_seed(db: None) -> None:
+    assert "agent_interrupts" in connection.introspection.table_names()
+    assert [path.name for path in (ROOT / "interrupts" / "migrations").glob("0*.py")] == ["0001_initial.py"]
 
 
 @pytest.mark.parametrize(

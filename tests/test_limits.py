@@ -16,7 +16,7 @@ from tests.steps import MakeAgent, let_deadline_pass, problem, rows
 def three_calls(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let everybody call three times in a minute that does not end during the test."""
     settings.HITL_CALLS_PER_MINUTE = 3
-    monkeypatch.setattr(throttles, "_own_count", {})
+    monkeypatch.setattr(throttles, "_counts", {})
     minute = 60.0 * random.getrandbits(40)  # its own, so that no earlier test counts into it
     monkeypatch.setattr(throttles, "time", SimpleNamespace(time=lambda: minute))
 

@@ -97,6 +97,8 @@ def test_a_list_is_narrowed_by_time(agent: Door) -> None:
     assert ids(agent.get_json("/interrupts", created_after=moment)) == []
     assert set(ids(agent.get_json("/interrupts", created_after=long_ago))) == {first["id"], second["id"]}
     assert ids(agent.get_json("/interrupts", created_before=long_ago)) == []
+    for odd_zone in ("0331-02-21T08:15:01+20:43", "2000-01-01T00:00:00-23:59", "2000-01-01T00:00:00"):
+        assert len(ids(agent.get_json("/interrupts", created_after=odd_zone))) == 2
 
 
 def test_a_search_looks_into_title_and_tool(agent: Door) -> None:
