@@ -16,14 +16,16 @@ PARAMETERS = ("cursor", "limit")
 def page(rows: QuerySet[Any, Any], query: QueryDict, url: str) -> dict[str, Any]:
     """Return ``{results, next, previous}`` of *rows*, ordered by id downwards, as *query* asks.
 
+    The id is the item's, not the child's key to it: the indexes that serve lists are the item's.
+
     Raises:
         Problem: ``cursor`` or ``limit`` is not one.
     """
     limit = limit_of(query)
     backwards, start = _read(query.get("cursor", ""))
     if start:
-        rows = rows.filter(pk__gt=start) if backwards else rows.filter(pk__lt=start)
-    found = list(rows.order_by("pk" if backwards else "-pk")[: limit + 1])
+        rows = rows.filter(id__gt=start) if backwards else rows.filter(id__lt=start)
+    found = list(rows.order_by("id" if backwards else "-id")[: limit + 1])
     more, found = len(found) > limit, found[:limit]
     if backwards:
         found.reverse()

@@ -7,52 +7,212 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('agents', '0001_initial'),
+        ("agents", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ReviewItem',
+            name="ReviewItem",
             fields=[
-                ('id', models.CharField(max_length=32, primary_key=True, serialize=False)),
-                ('status', models.CharField(max_length=16)),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('expires_at', models.DateTimeField(blank=True, null=True)),
-                ('resolved_at', models.DateTimeField(blank=True, null=True)),
-                ('kind', models.CharField(choices=[('approval', 'Approval'), ('confirmation', 'Confirmation'), ('input', 'Input'), ('feedback', 'Feedback'), ('api_key', 'Api Key'), ('account_creation', 'Account Creation'), ('legal_document', 'Legal Document'), ('payment_authorization', 'Payment Authorization'), ('business_setup', 'Business Setup'), ('strategic_decision', 'Strategic Decision'), ('custom', 'Custom')], max_length=24)),
-                ('title', models.CharField(max_length=200)),
-                ('agent_name', models.CharField(max_length=255)),
-                ('session_id', models.CharField(blank=True, max_length=255)),
-                ('run_id', models.CharField(blank=True, max_length=255)),
-                ('batch_id', models.CharField(blank=True, max_length=255)),
-                ('tool_name', models.CharField(blank=True, max_length=255)),
-                ('priority', models.PositiveSmallIntegerField(choices=[(1, 'low'), (2, 'medium'), (3, 'high'), (4, 'critical')], default=2)),
-                ('on_timeout', models.CharField(choices=[('expire', 'Expire'), ('reject', 'Reject')], default='expire', max_length=8)),
-                ('metadata', models.JSONField(blank=True, default=dict)),
-                ('claimed_until', models.DateTimeField(blank=True, null=True)),
-                ('stage', models.PositiveSmallIntegerField(default=0)),
-                ('content_hash', models.CharField(max_length=64)),
-                ('revision', models.PositiveIntegerField(default=1)),
-                ('changes_requested_at', models.DateTimeField(blank=True, null=True)),
-                ('resolved_by', models.CharField(blank=True, max_length=255)),
-                ('consumed_at', models.DateTimeField(blank=True, null=True)),
-                ('outcome', models.CharField(blank=True, choices=[('succeeded', 'Succeeded'), ('failed', 'Failed')], max_length=16)),
-                ('idempotency_key', models.CharField(blank=True, max_length=300)),
-                ('body_digest', models.CharField(blank=True, max_length=64)),
-                ('agent', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='items', to='agents.agent')),
-                ('assignee', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='assigned_items', to=settings.AUTH_USER_MODEL)),
-                ('claimed_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='claimed_items', to=settings.AUTH_USER_MODEL)),
+                ("id", models.CharField(max_length=32, primary_key=True, serialize=False)),
+                ("status", models.CharField(max_length=16)),
+                ("version", models.PositiveIntegerField(default=1)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("expires_at", models.DateTimeField(blank=True, null=True)),
+                ("resolved_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("approval", "Approval"),
+                            ("confirmation", "Confirmation"),
+                            ("input", "Input"),
+                            ("feedback", "Feedback"),
+                            ("api_key", "Api Key"),
+                            ("account_creation", "Account Creation"),
+                            ("legal_document", "Legal Document"),
+                            ("payment_authorization", "Payment Authorization"),
+                            ("business_setup", "Business Setup"),
+                            ("strategic_decision", "Strategic Decision"),
+                            ("custom", "Custom"),
+                        ],
+                        max_length=24,
+                    ),
+                ),
+                ("title", models.CharField(max_length=200)),
+                ("agent_name", models.CharField(max_length=255)),
+                ("session_id", models.CharField(blank=True, max_length=255)),
+                ("run_id", models.CharField(blank=True, max_length=255)),
+                ("batch_id", models.CharField(blank=True, max_length=255)),
+                ("tool_name", models.CharField(blank=True, max_length=255)),
+                (
+                    "priority",
+                    models.PositiveSmallIntegerField(
+                        choices=[(1, "low"), (2, "medium"), (3, "high"), (4, "critical")], default=2
+                    ),
+                ),
+                (
+                    "on_timeout",
+                    models.CharField(
+                        choices=[("expire", "Expire"), ("reject", "Reject")], default="expire", max_length=8
+                    ),
+                ),
+                ("metadata", models.JSONField(blank=True, default=dict)),
+                ("claimed_until", models.DateTimeField(blank=True, null=True)),
+                ("stage", models.PositiveSmallIntegerField(default=0)),
+                ("content_hash", models.CharField(max_length=64)),
+                ("revision", models.PositiveIntegerField(default=1)),
+                ("changes_requested_at", models.DateTimeField(blank=True, null=True)),
+                ("resolved_by", models.CharField(blank=True, max_length=255)),
+                ("consumed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "outcome",
+                    models.CharField(
+                        blank=True, choices=[("succeeded", "Succeeded"), ("failed", "Failed")], max_length=16
+                    ),
+                ),
+                ("idempotency_key", models.CharField(blank=True, max_length=300)),
+                ("body_digest", models.CharField(blank=True, max_length=64)),
+                (
+                    "agent",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="items",
+                        to="agents.agent",
+                    ),
+                ),
+                (
+                    "assignee",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="assigned_items",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "claimed_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="claimed_items",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'permissions': [('decide_reviewitem', 'Can decide what agents ask')],
-                'indexes': [models.Index(fields=['agent', 'id'], name='item_by_agent'), models.Index(condition=models.Q(('session_id', ''), _negated=True), fields=['session_id', 'id'], name='item_by_session'), models.Index(condition=models.Q(('run_id', ''), _negated=True), fields=['run_id', 'id'], name='item_by_run'), models.Index(condition=models.Q(('batch_id', ''), _negated=True), fields=['batch_id'], name='item_by_batch'), models.Index(condition=models.Q(('tool_name', ''), _negated=True), fields=['tool_name', 'id'], name='item_by_tool'), models.Index(condition=models.Q(('status__in', ['in_review', 'pending'])), fields=['-priority', 'expires_at'], name='item_open'), models.Index(condition=models.Q(('status__in', ['in_review', 'pending'])), fields=['expires_at'], name='item_due'), models.Index(condition=models.Q(('status__in', ['in_review', 'pending'])), fields=['id'], name='item_open_by_id'), models.Index(condition=models.Q(('status__in', ['in_review', 'pending'])), fields=['agent', 'expires_at'], name='item_open_by_agent'), models.Index(condition=models.Q(('resolved_at__isnull', False)), fields=['resolved_at'], name='item_resolved')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'in_review', 'approved', 'fulfilled', 'rejected', 'expired', 'cancelled'])), name='item_status_known'), models.CheckConstraint(condition=models.Q(('kind__in', ['approval', 'confirmation', 'input', 'feedback', 'api_key', 'account_creation', 'legal_document', 'payment_authorization', 'business_setup', 'strategic_decision', 'custom'])), name='item_kind_known'), models.CheckConstraint(condition=models.Q(models.Q(('resolved_at__isnull', False), ('status__in', ['approved', 'cancelled', 'expired', 'fulfilled', 'rejected'])), models.Q(('resolved_at__isnull', True), ('status__in', ['in_review', 'pending'])), _connector='OR'), name='item_resolved_at_when_final'), models.UniqueConstraint(condition=models.Q(('idempotency_key', ''), _negated=True), fields=('agent', 'idempotency_key'), name='item_key_once')],
+                "permissions": [("decide_reviewitem", "Can decide what agents ask")],
+                "indexes": [
+                    models.Index(fields=["agent", "id"], name="item_by_agent"),
+                    models.Index(
+                        condition=models.Q(("session_id", ""), _negated=True),
+                        fields=["session_id", "id"],
+                        name="item_by_session",
+                    ),
+                    models.Index(
+                        condition=models.Q(("run_id", ""), _negated=True),
+                        fields=["run_id", "id"],
+                        name="item_by_run",
+                    ),
+                    models.Index(
+                        condition=models.Q(("batch_id", ""), _negated=True),
+                        fields=["batch_id"],
+                        name="item_by_batch",
+                    ),
+                    models.Index(
+                        condition=models.Q(("tool_name", ""), _negated=True),
+                        fields=["tool_name", "id"],
+                        name="item_by_tool",
+                    ),
+                    models.Index(
+                        condition=models.Q(("status__in", ["in_review", "pending"])),
+                        fields=["-priority", "expires_at"],
+                        name="item_open",
+                    ),
+                    models.Index(
+                        condition=models.Q(("status__in", ["in_review", "pending"])),
+                        fields=["expires_at"],
+                        name="item_due",
+                    ),
+                    models.Index(
+                        condition=models.Q(("status__in", ["in_review", "pending"])),
+                        fields=["id"],
+                        name="item_open_by_id",
+                    ),
+                    models.Index(
+                        condition=models.Q(("status__in", ["in_review", "pending"])),
+                        fields=["agent", "expires_at"],
+                        name="item_open_by_agent",
+                    ),
+                    models.Index(
+                        condition=models.Q(("resolved_at__isnull", False)),
+                        fields=["resolved_at"],
+                        name="item_resolved",
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "status__in",
+                                [
+                                    "pending",
+                                    "in_review",
+                                    "approved",
+                                    "fulfilled",
+                                    "rejected",
+                                    "expired",
+                                    "cancelled",
+                                ],
+                            )
+                        ),
+                        name="item_status_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "kind__in",
+                                [
+                                    "approval",
+                                    "confirmation",
+                                    "input",
+                                    "feedback",
+                                    "api_key",
+                                    "account_creation",
+                                    "legal_document",
+                                    "payment_authorization",
+                                    "business_setup",
+                                    "strategic_decision",
+                                    "custom",
+                                ],
+                            )
+                        ),
+                        name="item_kind_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("resolved_at__isnull", False),
+                                ("status__in", ["approved", "cancelled", "expired", "fulfilled", "rejected"]),
+                            ),
+                            models.Q(("resolved_at__isnull", True), ("status__in", ["in_review", "pending"])),
+                            _connector="OR",
+                        ),
+                        name="item_resolved_at_when_final",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("idempotency_key", ""), _negated=True),
+                        fields=("agent", "idempotency_key"),
+                        name="item_key_once",
+                    ),
+                ],
             },
         ),
     ]

@@ -1,0 +1,115 @@
+"""A process with the project loaded, for what is not asked over HTTP: agents, decisions with the moment of
+their commit, the sweep. It reads one JSON object a line and answers with one.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hitl_project.settings")
+django.setup()
+
+import psycopg  # noqa: E402 - the settings come first
+from django.conf import settings  # noqa: E402
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY  # noqa: E402
+from django.contrib.auth.models import User  # noqa: E402
+from django.contrib.sessions.backends.db import SessionStore  # noqa: E402
+from django.db import transaction  # noqa: E402
+
+from agents import callers, keys  # noqa: E402
+from events import log  # noqa: E402
+from events.models import Event, Stream  # noqa: E402
+from interrupts import selectors, services  # noqa: E402
+from interrupts.models import Interrupt  # noqa: E402
+from reviews.models import ReviewItem  # noqa: E402
+
+
+def tables() -> dict[str, str]:
+    """Name the tables, for statements of the harness."""
+    models = {"item": ReviewItem, "interrupt": Interrupt, "event": Event, "stream": Stream}
+    return {name: model._meta.db_table for name, model in models.items()}
+
+
+def agents(count: int, prefix: str) -> dict[str, str]:
+    """Make *count* agents; return their keys by name."""
+    made = {}
+    for number in range(count):
+        name = f"{prefix}-{number:04}"
+        made[name] = keys.create_key(keys.create_agent(name))[1]
+    return made
+
+
+def operator() -> User:
+    user, _ = User.objects.get_or_create(username="ann", defaults={"is_superuser": True, "is_staff": True})
+    return user
+
+
+def operator_key() -> str:
+    """Return a key that decides as an operator."""
+    return keys.create_key(operator())[1]
+
+
+def operator_cookie() -> str:
+    """Return the cookie of a logged-in operator."""
+    session = SessionStore()
+    session[SESSION_KEY] = str(operator().pk)
+    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+    session[HASH_SESSION_KEY] = operator().get_session_auth_hash()
+    session.create()
+    return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
+
+
+def approve(ids: list[str], pause: float) -> dict[str, float]:
+    """Approve *ids*, one every *pause* seconds; return the moment of each commit."""
+    by = callers.of_user(operator())
+    committed: dict[str, float] = {}
+    for pk in ids:
+        time.sleep(pause)
+        item = selectors.interrupt(by, pk)
+        with log.unit_of_work():
+            # Registered before the nudge's: the clock starts where the limit's does, after COMMIT.
+            transaction.on_commit(lambda pk=pk: committed.__setitem__(pk, time.monotonic()))
+            services.approve(item, by=by)
+    return committed
+
+
+def approve_reference(ids: list[list[str]], pause: float) -> dict[str, float]:
+    """Do as little as possible for each ``[id, channel]``: two statements and a NOTIFY in a transaction."""
+    committed = {}
+    with psycopg.connect(os.environ["REFERENCE_URL"]) as connection:
+        for pk, channel in ids:
+            time.sleep(pause)
+            event = json.dumps({"type": "hitl.interrupt.approved", "subject_id": pk})
+            connection.execute("UPDATE item SET status = 'approved' WHERE id = %s", [pk])
+            connection.execute(
+                "INSERT INTO event (item, type, data) VALUES (%s, 'approved', %s)", [pk, event]
+            )
+            connection.execute("SELECT pg_notify('events', %s)", [f"{channel} {event}"])
+            connection.commit()
+            committed[pk] = time.monotonic()
+    return committed
+
+
+def sweep() -> dict[str, float]:
+    """Run the sweep of what is overdue."""
+    started, cpu = time.monotonic(), time.process_time()
+    moved = services.expire_overdue()
+    return {"moved": moved, "seconds": time.monotonic() - started, "cpu": time.process_time() - cpu}
+
+
+VERBS: dict[str, Callable[..., Any]] = {
+    verb.__name__: verb
+    for verb in (tables, agents, operator_key, operator_cookie, approve, approve_reference, sweep)
+}
+
+if __name__ == "__main__":
+    for line in sys.stdin:
+        asked = json.loads(line)
+        answer = VERBS[asked.pop("verb")](**asked)
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
