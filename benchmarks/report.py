@@ -98,8 +98,9 @@ HEAD = """# Benchmarks
 Written by `make bench` on {date}.
 {machine}
 
-The load generator runs on the same cores, so absolute figures are low and drift; the ratio is taken inside each round against the reference that ran in the same
-round (median, least to most). *first* says that the first target is reached, *then* the second.
+The load generator runs on the same cores, so absolute figures are low and drift; the ratio is taken inside
+each round against the reference that ran in the same round (median, least to most). *first* says that the
+first target is reached, *then* the second.
 
 | work | server | reference | ratio | target | reached | |
 | --- | --- | --- | --- | --- | --- | --- |
