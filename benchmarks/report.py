@@ -95,7 +95,7 @@ def _number(value: float) -> str:
 
 HEAD = """# Benchmarks
 
-Written by `make bench` on {date}.
+Written by `python -m benchmarks` on {date}.
 {machine}
 
 The load generator runs on the same cores, so absolute figures are low and drift; the ratio is taken inside
@@ -110,7 +110,7 @@ Every figure of the server is of the whole public endpoint: key, limits, idempot
 in one durable transaction. The references do less on purpose: FastAPI with asyncpg makes two plain inserts
 and knows no keys; pgbench is the bare database; the bare uvloop server writes one frame to open sockets.
 
-![Pages of 50 a second at 10,000, 100,000 and 1,000,000 rows](benchmarks.png)
+![Pages of 50 a second, by the rows in the table](benchmarks.png)
 """
 
 

@@ -24,9 +24,7 @@ def page(rows: QuerySet[Any, Any], query: QueryDict, url: str) -> dict[str, Any]
     limit = limit_of(query)
     backwards, start = _read(query.get("cursor", ""))
     if start:
-        # Said of both tables: a planner does not conclude it of one from the other, and reads from the top.
-        side = "gt" if backwards else "lt"
-        rows = rows.filter(**{f"id__{side}": start, f"pk__{side}": start})
+        rows = rows.filter(id__gt=start) if backwards else rows.filter(id__lt=start)
     found = list(rows.order_by("id" if backwards else "-id")[: limit + 1])
     more, found = len(found) > limit, found[:limit]
     if backwards:
