@@ -102,7 +102,7 @@ def asgi(app: Any, routes: Iterable[ExpressRoute]) -> Any:
             if message["type"] == "http.disconnect":
                 return
             body, more = body + message.get("body", b""), message.get("more_body", False)
-        answer = database_sync_to_async(route.answer)
+        answer = database_sync_to_async(route.answer, thread_sensitive=False)
         await respond(send, *await answer(scope["path"], Call(headers, body=body), groups))
 
     return application

@@ -22,14 +22,11 @@ from events import nudges
 from events.clock import as_datetime, now_sql
 from events.ids import new_id
 from events.models import Stream
-from events.statements import execute_many
+from events.statements import as_json, execute
 
-_INSERT = (
-    "INSERT INTO events_event"
-    " (id, stream, position, type, subject_id, session_id, actor, occurred_at, data, hash)"
-    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-)
-_UPDATE = "UPDATE events_stream SET position = %s, head_hash = %s, open_items = %s WHERE name = %s"
+_COLUMNS = (
+    "id", "stream", "position", "type", "subject_id", "session_id", "actor", "occurred_at", "data", "hash",
+)  # fmt: skip
 
 
 class TooManyOpen(Exception):
@@ -113,10 +110,9 @@ def _flush(work: UnitOfWork) -> None:
     by_stream: dict[str, list[Draft]] = {}
     for draft in work.drafts:
         by_stream.setdefault(draft.stream, []).append(draft)
-    names = sorted(by_stream)
     rows: list[tuple[Any, ...]] = []
     heads = []
-    for name, (position, previous, open_items, now) in zip(names, _lock(names), strict=True):
+    for name, position, previous, open_items, now in _lock(sorted(by_stream)):
         opened = sum(draft.opens for draft in by_stream[name])
         if work.open_limit is not None and opened > 0 and open_items + opened > work.open_limit:
             raise TooManyOpen(name)
@@ -130,23 +126,63 @@ def _flush(work: UnitOfWork) -> None:
             previous = digest(previous, row)
             rows.append((*row, previous))
         heads.append((position, previous, open_items + opened, name))
-    execute_many(_INSERT, [[_adapt(value) for value in row] for row in rows])
-    execute_many(_UPDATE, heads)
+    _WRITE[connection.vendor](rows, heads)
     nudges.after_commit({name: position for position, _, _, name in heads})
 
 
 def _lock(names: list[str]) -> list[Any]:
-    """Lock the heads of streams in the order of *names*; one that is missing (no agent's is) is made."""
-    lock = "" if connection.vendor == "sqlite" else "FOR NO KEY UPDATE"  # IMMEDIATE has locked SQLite already
-    found = execute_many(
-        f"SELECT position, head_hash, open_items, {now_sql()} FROM events_stream WHERE name = %s {lock}",  # noqa: S608
-        [[name] for name in names],
-    )
-    missing = [name for name, head in zip(names, found, strict=True) if head is None]
-    if not missing:
+    """Lock the heads of streams in the order of their names; one that is missing (no agent's is) is made."""
+    columns = f"name, position, head_hash, open_items, {now_sql()}"
+    if connection.vendor == "sqlite":  # IMMEDIATE has locked everything already
+        one = f"SELECT {columns} FROM events_stream WHERE name = %s"  # noqa: S608
+        found = [row for name in names for row in execute(one, [name])]
+    else:
+        found = execute(
+            f"SELECT {columns} FROM events_stream WHERE name = ANY(%s) ORDER BY name FOR NO KEY UPDATE",  # noqa: S608
+            [names],
+        )
+    if len(found) == len(names):
         return found
-    Stream.objects.bulk_create([Stream(name=name) for name in missing], ignore_conflicts=True)
+    Stream.objects.bulk_create([Stream(name=name) for name in names], ignore_conflicts=True)
     return _lock(names)
+
+
+def _write_at_once(rows: list[tuple[Any, ...]], heads: list[tuple[Any, ...]]) -> None:
+    events = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
+    streams = [
+        dict(zip(("position", "head_hash", "open_items", "name"), head, strict=True)) for head in heads
+    ]
+    execute(
+        f"""
+        WITH told AS (
+            INSERT INTO events_event ({", ".join(_COLUMNS)})
+            SELECT {", ".join(_COLUMNS)} FROM json_to_recordset(%s::json) AS e (
+                id text, stream text, position bigint, type text, subject_id text, session_id text,
+                actor text, occurred_at timestamptz, data text, hash text
+            )
+        )
+        UPDATE events_stream SET position = s.position, head_hash = s.head_hash, open_items = s.open_items
+        FROM json_to_recordset(%s::json) AS s (name text, position bigint, head_hash text, open_items integer)
+        WHERE events_stream.name = s.name
+        """,  # noqa: S608
+        [as_json(events), as_json(streams)],
+    )
+
+
+def _write_one_by_one(rows: list[tuple[Any, ...]], heads: list[tuple[Any, ...]]) -> None:
+    places = ", ".join(["%s"] * len(_COLUMNS))
+    for row in rows:
+        execute(
+            f"INSERT INTO events_event ({', '.join(_COLUMNS)}) VALUES ({places})",  # noqa: S608
+            [_adapt(value) for value in row],
+        )
+    for head in heads:
+        execute(
+            "UPDATE events_stream SET position = %s, head_hash = %s, open_items = %s WHERE name = %s", head
+        )
+
+
+_WRITE = {"postgresql": _write_at_once, "sqlite": _write_one_by_one}
 
 
 def _adapt(value: Any) -> Any:

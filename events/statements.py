@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
+import orjson
 import psycopg
 from django.db import connection
 from django.db.models import QuerySet
@@ -20,20 +21,16 @@ from django.db.models import QuerySet
 Row = tuple[Any, ...]
 
 
-def execute(sql: str, values: Sequence[Any]) -> Row | None:
-    """Execute *sql* and return the first row, if it gives any."""
+def execute(sql: str, values: Sequence[Any]) -> list[Row]:
+    """Execute *sql* and return the rows, if it gives any."""
     with _cursor() as cursor:
         cursor.execute(sql, values)
-        return _first(cursor)
+        return cursor.fetchall() if cursor.description else []
 
 
-def execute_many(sql: str, rows: Sequence[Sequence[Any]]) -> list[Row | None]:
-    """Execute *sql* with each of *rows*, in one round trip; return the first row that each gives."""
-    if len(rows) == 1 or connection.vendor == "sqlite":
-        return [execute(sql, values) for values in rows]
-    with _cursor() as cursor:
-        cursor.executemany(sql, rows)
-        return [_first(result) for result in cursor.results()]
+def as_json(rows: list[dict[str, Any]]) -> str:
+    """Write *rows* for PostgreSQL's ``json_to_recordset``: however many, they are one value."""
+    return orjson.dumps(rows).decode()
 
 
 class _PreparingCursor(psycopg.Cursor[Any]):
@@ -42,9 +39,6 @@ class _PreparingCursor(psycopg.Cursor[Any]):
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
         return super().execute(query, params, **{"prepare": True, **options})
 
-    def executemany(self, query: Any, params_seq: Any, *, returning: bool = True) -> None:
-        super().executemany(query, params_seq, returning=returning)
-
 
 def _cursor() -> Any:
     if connection.vendor == "sqlite":
@@ -52,11 +46,6 @@ def _cursor() -> Any:
     connection.ensure_connection()
     wrapped: Any = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
     return wrapped(_PreparingCursor(connection.connection))
-
-
-def _first(cursor: Any) -> Row | None:
-    row: Row | None = cursor.fetchone() if cursor.description else None
-    return row
 
 
 class Parameter(str):
@@ -74,10 +63,10 @@ class Prepared:
     def first(self, **values: str) -> Row | None:
         """Return the row that the query finds with *values* for its parameters, or None."""
         sql, parameters, converters = self._compiled
-        row = execute(sql, [values[p] if isinstance(p, Parameter) else p for p in parameters])
-        if row is None:
+        rows = execute(sql, [values[p] if isinstance(p, Parameter) else p for p in parameters])
+        if not rows:
             return None
-        found = list(row)
+        found = list(rows[0])
         for position, (functions, expression) in converters.items():
             for convert in functions:
                 found[position] = convert(found[position], expression, connection)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.apps import apps as installed
+
 EVERY = {
     "events.tasks.heartbeat": 10,
     "interrupts.tasks.expire_overdue_interrupts": 30,
@@ -11,7 +13,7 @@ EVERY = {
 """Seconds between two runs, by task."""
 
 
-def install(sender: Any, apps: Any, **kwargs: Any) -> None:
+def install(sender: Any, apps: Any = installed, **kwargs: Any) -> None:
     """Add the schedules that are not in the database yet; one that somebody changed stays as it is."""
     try:
         interval_model = apps.get_model("django_celery_beat", "IntervalSchedule")

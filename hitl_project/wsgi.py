@@ -1,5 +1,6 @@
 """The WSGI application: pages and REST, for workers that have only threads."""
 
+import gc
 import os
 
 from django.core.wsgi import get_wsgi_application
@@ -11,3 +12,4 @@ from agents import express  # noqa: E402 - the apps must be loaded first
 from interrupts.express import routes  # noqa: E402
 
 application = express.wsgi(django_app, routes)
+gc.freeze()  # what is loaded stays: the collector need not walk it again and again

@@ -1,9 +1,9 @@
 """How an interrupt comes to be: what was sent is checked, drafted and written, all of it or nothing."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from django.conf import settings
 
@@ -16,11 +16,12 @@ from events.log import TooManyOpen
 from events.models import SYSTEM
 from events.problems import Problem, invalid
 from events.schema import SchemaError, admit, check_admitted
+from events.together import Together
 from events.transitions import perform
 from interrupts.lifecycle import APPROVE, DECISIONS
 from interrupts.models import Interrupt, title_of
 from reviews.bodies import YEAR_SECONDS, expiry_of, priority_of
-from reviews.creation import insert
+from reviews.creation import Deadline, insert
 from reviews.lifecycle import Status
 from reviews.models import Kind
 from reviews.selectors import open_count
@@ -29,7 +30,19 @@ REQUESTED = "hitl.interrupt.requested"
 DISABLED = "Human review is switched off on this server (HITL_ENABLED)."
 
 
-def ask(by: Caller, body: dict[str, Any], *, key: str = "") -> tuple[Interrupt, bool]:
+Asked = tuple[Interrupt, bool]
+T = TypeVar("T")
+
+
+class Draft(NamedTuple):
+    """Hold an interrupt that is checked and not yet written, and whose it is."""
+
+    by: Caller
+    interrupt: Interrupt
+    deadline: Deadline
+
+
+def ask(by: Caller, body: dict[str, Any], *, key: str = "") -> Asked:
     """Ask a person what *body* says; return the interrupt and whether it is new.
 
     The same agent asking with the same *key* gets the interrupt it made before, however long ago, and
@@ -39,27 +52,34 @@ def ask(by: Caller, body: dict[str, Any], *, key: str = "") -> tuple[Interrupt, 
         Problem: 400 for a schema or arguments that do not hold, 422 for a key that was used for another
             body, 429 when the agent has too many open items.
     """
-    [asked] = ask_all(by, [body], keys=[key])
-    return asked
+    draft = _draft(by, body, key, fingerprint(body) if key else "", "")
+    return _within_limit(by, 1, lambda: _together.do(draft), lambda: _write([draft], limit=None)[0])
 
 
 def ask_all(
     by: Caller, bodies: list[dict[str, Any]], *, keys: list[str] | None = None, batch_id: str = ""
-) -> list[tuple[Interrupt, bool]]:
+) -> list[Asked]:
     """Ask everything in *bodies*, or nothing; return each interrupt and whether it is new."""
     # A key stands for all that was asked with it: in other company it is another question.
-    digest = fingerprint(bodies if batch_id else bodies[0]) if keys else ""
+    digest = fingerprint(bodies) if keys else ""
     drafts = []
     for number, (body, key) in enumerate(zip(bodies, keys or [""] * len(bodies), strict=True)):
-        with _named(f"items.{number}" if batch_id else ""):
+        with _named(f"items.{number}"):
             drafts.append(_draft(by, body, key, digest, batch_id))
-    limit = settings.HITL_OPEN_ITEMS_PER_AGENT
+    return _within_limit(
+        by, len(drafts), lambda: _write_within_limit(drafts), lambda: _write(drafts, limit=None)
+    )
+
+
+def _within_limit(by: Caller, number: int, write: Callable[[], T], write_anyway: Callable[[], T]) -> T:
+    """Call *write*; where it finds the limit of open items reached, judge by what is truly open."""
     try:
-        return _write(by, drafts, limit=limit)
+        return write()
     except TooManyOpen:
         # The stream counts what was not resolved; what is overdue holds no place, swept or not.
-        if open_count(by.agent, limit) + len(drafts) <= limit:
-            return _write(by, drafts, limit=None)
+        limit = settings.HITL_OPEN_ITEMS_PER_AGENT
+        if open_count(by.agent, limit) + number <= limit:
+            return write_anyway()
         raise Problem(
             429,
             "too_many_open",
@@ -74,12 +94,10 @@ def _named(at: str) -> Iterator[None]:
     try:
         yield
     except Problem as problem:
-        if not at:
-            raise
         raise invalid({f"{at}.{field}": texts for field, texts in problem.extra["errors"].items()}) from None
 
 
-def _draft(by: Caller, body: dict[str, Any], key: str, digest: str, batch_id: str) -> tuple[Interrupt, Any]:
+def _draft(by: Caller, body: dict[str, Any], key: str, digest: str, batch_id: str) -> Draft:
     kind = Kind(body.get("type", Kind.APPROVAL))
     deadline = expiry_of(body, settings.HITL_DEFAULT_EXPIRATION_HOURS * 3600)
     _check_moment(deadline[1])
@@ -117,17 +135,14 @@ def _draft(by: Caller, body: dict[str, Any], key: str, digest: str, batch_id: st
     interrupt.content_hash = sha256(interrupt.content)
     # The parent's row has the same id, and the child points at it.
     interrupt.reviewitem_ptr_id = interrupt.id
-    return interrupt, deadline
+    return Draft(by, interrupt, deadline)
 
 
-def _write(
-    by: Caller, drafts: list[tuple[Interrupt, Any]], *, limit: int | None
-) -> list[tuple[Interrupt, bool]]:
+def _write(drafts: list[Draft], *, limit: int | None) -> list[Asked]:
     asked = []
     with log.unit_of_work(open_limit=limit):
-        interrupts = [interrupt for interrupt, _ in drafts]
-        new = insert(interrupts, [deadline for _, deadline in drafts])
-        for interrupt, is_new in zip(interrupts, new, strict=True):
+        new = insert([draft.interrupt for draft in drafts], [draft.deadline for draft in drafts])
+        for (by, interrupt, _), is_new in zip(drafts, new, strict=True):
             if not is_new:
                 asked.append((_replayed(interrupt), False))
                 continue
@@ -143,6 +158,15 @@ def _write(
                 _wave_through(interrupt)
             asked.append((interrupt, True))
     return asked
+
+
+def _write_within_limit(drafts: list[Draft]) -> list[Asked]:
+    return _write(drafts, limit=settings.HITL_OPEN_ITEMS_PER_AGENT)
+
+
+_together: Together[Draft, Asked] = Together(
+    _write_within_limit, order=lambda draft: (draft.interrupt.agent_id, draft.interrupt.idempotency_key)
+)
 
 
 def _replayed(draft: Interrupt) -> Interrupt:

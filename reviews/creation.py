@@ -1,18 +1,18 @@
-"""Write new items and their children, each with the same two statements.
+"""Write new items and their children: on PostgreSQL by one statement, however many there are.
 
-Asking is the hottest verb. The ORM would build the same two INSERTs anew for every call; here they are
+Asking is the hottest verb. The ORM would build two INSERTs anew for every item; here the statement is
 written once from the models' own fields. The moment of creation and the deadline are the database's.
 """
 
 import datetime as dt
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
-from django.db import connection, models
+from django.db import connection
 
 from events.clock import as_datetime
-from events.statements import execute_many
+from events.statements import Row, as_json, execute
 from reviews.models import ReviewItem
 
 _BY_DATABASE = ("created_at", "expires_at")
@@ -20,76 +20,87 @@ Deadline = tuple[int | None, dt.datetime | None]
 """Seconds from now, or the moment; neither where there is none."""
 
 
-class Statement(NamedTuple):
-    """Hold an INSERT and the fields whose values it takes, in order."""
-
-    sql: str
-    fields: tuple["models.Field[Any, Any]", ...]
-
-    def values(self, item: ReviewItem) -> list[Any]:
-        return [_prepared(field, getattr(item, field.attname)) for field in self.fields]
-
-
 def insert(items: Sequence[ReviewItem], deadlines: Sequence[Deadline]) -> list[bool]:
     """Insert *items*, all of one class, and set the times the database gave; say of each whether it is new.
 
     Nothing is written of an item whose idempotency key its agent already used.
     """
-    parent, child = _statements(type(items[0]), connection.vendor)
-    expires_at = ReviewItem._meta.get_field("expires_at")
-    written = execute_many(
-        parent.sql,
-        [
-            [*parent.values(item), _prepared(expires_at, moment), _seconds(seconds)]
-            for item, (seconds, moment) in zip(items, deadlines, strict=True)
-        ],
-    )
-    new = [item for item, times in zip(items, written, strict=True) if times]
-    for item, times in zip(items, written, strict=True):
-        if times:
-            item.created_at, item.expires_at = map(as_datetime, times)
+    written = {pk: times for pk, *times in _WRITE[connection.vendor](items, deadlines)}
+    for item in items:
+        if item.pk in written:
+            item.created_at, item.expires_at = map(as_datetime, written[item.pk])
             item._state.adding = False
-    if new:
-        execute_many(child.sql, [child.values(item) for item in new])
-    return [times is not None for times in written]
+    return [item.pk in written for item in items]
+
+
+def _write_at_once(items: Sequence[ReviewItem], deadlines: Sequence[Deadline]) -> list[Row]:
+    sql, columns = _whole_statement(type(items[0]))
+    rows = [
+        {**{column: getattr(item, column) for column in columns}, "seconds": seconds, "expires_at": moment}
+        for item, (seconds, moment) in zip(items, deadlines, strict=True)
+    ]
+    return execute(sql, [as_json(rows)])
 
 
 @cache
-def _statements(model: type[ReviewItem], vendor: str) -> tuple[Statement, Statement]:
-    own = tuple(field for field in ReviewItem._meta.local_concrete_fields if field.name not in _BY_DATABASE)
-    columns = [str(field.column) for field in own] + list(_BY_DATABASE)
-    now, later = _CLOCK[vendor]
-    parent = (
-        f"INSERT INTO {ReviewItem._meta.db_table} ({', '.join(columns)})"  # noqa: S608 - names from the models
-        f" VALUES ({', '.join(['%s'] * len(own))}, {now}, COALESCE(%s, {later}))"
-        " ON CONFLICT (agent_id, idempotency_key) WHERE NOT (idempotency_key = '') DO NOTHING"
-        " RETURNING created_at, expires_at"
-    )
-    theirs = tuple(model._meta.local_concrete_fields)
-    child = (
-        f"INSERT INTO {model._meta.db_table} ({', '.join(str(field.column) for field in theirs)})"  # noqa: S608
-        f" VALUES ({', '.join(['%s'] * len(theirs))})"
-    )
-    return Statement(parent, own), Statement(child, theirs)
+def _whole_statement(model: type[ReviewItem]) -> tuple[str, list[str]]:
+    """Return the statement that writes parents and children, and the columns that it takes."""
+    parent, child = _columns(ReviewItem), _columns(model)
+    asked = {**parent, **child, "seconds": "integer", "expires_at": "timestamptz"}
+    sql = f"""
+        WITH asked AS MATERIALIZED (
+            SELECT * FROM json_to_recordset(%s::json) AS a ({", ".join(f"{c} {t}" for c, t in asked.items())})
+        ), new AS (
+            INSERT INTO {ReviewItem._meta.db_table} ({", ".join(parent)}, created_at, expires_at)
+            SELECT {", ".join(parent)}, STATEMENT_TIMESTAMP(),
+                COALESCE(expires_at, STATEMENT_TIMESTAMP() + seconds * INTERVAL '1 second')
+            FROM asked {_ONCE} RETURNING id, created_at, expires_at
+        ), children AS (
+            INSERT INTO {model._meta.db_table} ({", ".join(child)})
+            SELECT {", ".join(child)} FROM asked WHERE id IN (SELECT id FROM new)
+        )
+        SELECT id, created_at, expires_at FROM new
+    """  # noqa: S608 - names from the models
+    return sql, [*parent, *child]
 
 
-_CLOCK = {
-    "postgresql": ("STATEMENT_TIMESTAMP()", "STATEMENT_TIMESTAMP() + %s::integer * INTERVAL '1 second'"),
-    "sqlite": (
-        # Six digits, as Django writes moments: SQLite compares them as text.
-        "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f000', 'NOW')",
-        "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f000', 'NOW', %s)",
-    ),
-}
+def _write_one_by_one(items: Sequence[ReviewItem], deadlines: Sequence[Deadline]) -> list[Row]:
+    parent, child = list(_columns(ReviewItem)), list(_columns(type(items[0])))
+    moments = [moment and connection.ops.adapt_datetimefield_value(moment) for _, moment in deadlines]
+    written = []
+    for item, (seconds, _), moment in zip(items, deadlines, moments, strict=True):
+        later = None if seconds is None else f"+{seconds} seconds"
+        found = execute(
+            f"INSERT INTO {ReviewItem._meta.db_table} ({', '.join(parent)}, created_at, expires_at)"  # noqa: S608
+            f" VALUES ({', '.join(['%s'] * len(parent))}, {_NOW}, COALESCE(%s, {_LATER}))"
+            f" {_ONCE} RETURNING id, created_at, expires_at",
+            [*_prepared(item, parent), moment, later],
+        )
+        if found:
+            execute(
+                f"INSERT INTO {item._meta.db_table} ({', '.join(child)})"  # noqa: S608
+                f" VALUES ({', '.join(['%s'] * len(child))})",
+                _prepared(item, child),
+            )
+        written += found
+    return written
 
 
-def _prepared(field: "models.Field[Any, Any]", value: Any) -> Any:
-    if isinstance(value, str) and isinstance(field, (models.CharField, models.TextField)):
-        return str(value)  # a choice as its plain text
-    return None if value is None else field.get_db_prep_save(value, connection)
+def _prepared(item: ReviewItem, columns: list[str]) -> list[Any]:
+    fields = {field.column: field for field in item._meta.concrete_fields}
+    return [fields[name].get_db_prep_save(getattr(item, name), connection) for name in columns]
 
 
-def _seconds(seconds: int | None) -> Any:
-    if connection.vendor == "sqlite":
-        return None if seconds is None else f"+{seconds} seconds"
-    return seconds
+def _columns(model: type[ReviewItem]) -> dict[str, str]:
+    """Return the columns of a table that are set by us, each with its type."""
+    own = model._meta.local_concrete_fields
+    return {
+        str(field.column): str(field.db_type(connection)) for field in own if field.name not in _BY_DATABASE
+    }
+
+
+_ONCE = "ON CONFLICT (agent_id, idempotency_key) WHERE NOT (idempotency_key = '') DO NOTHING"
+# Six digits, as Django writes moments: SQLite compares them as text.
+_NOW = "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f000', 'NOW')"
+_LATER = "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f000', 'NOW', %s)"
+_WRITE = {"postgresql": _write_at_once, "sqlite": _write_one_by_one}

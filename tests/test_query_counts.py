@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from agents import callers
 from agents.models import Key
@@ -28,12 +29,13 @@ def count(door: Door, call: Callable[[Door], Any], django_assert_max_num_queries
     return len([query for query in asked.captured_queries if "SAVEPOINT" not in (query["sql"] or "")])
 
 
-def test_asking_takes_six(used_before: Door, django_assert_max_num_queries: Any) -> None:
+def test_asking_takes_four(used_before: Door, django_assert_max_num_queries: Any) -> None:
     def call(door: Door) -> Any:
         return door.post_json("/interrupts", {"reason": "x"})
 
-    # key, item, its child, the stream's head, event, head again
-    assert count(used_before, call, django_assert_max_num_queries) == 6
+    # key, item with its child, the stream's head, event with the head again; SQLite takes them one by one
+    expected = 6 if connection.vendor == "sqlite" else 4
+    assert count(used_before, call, django_assert_max_num_queries) == expected
 
 
 @pytest.mark.production
@@ -43,7 +45,7 @@ def test_a_batch_takes_no_more_than_a_single_question(
     def call(door: Door) -> Any:
         return door.post_json("/interrupts/batch", {"items": [{"reason": "x"}] * 50})
 
-    assert count(used_before, call, django_assert_max_num_queries) == 6
+    assert count(used_before, call, django_assert_max_num_queries) == 4
 
 
 def test_a_status_takes_two(used_before: Door, django_assert_max_num_queries: Any) -> None:
