@@ -16,10 +16,9 @@ django.setup()
 
 import psycopg  # noqa: E402 - the settings come first
 from django.conf import settings  # noqa: E402
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY  # noqa: E402
 from django.contrib.auth.models import User  # noqa: E402
-from django.contrib.sessions.backends.db import SessionStore  # noqa: E402
 from django.db import transaction  # noqa: E402
+from django.test import Client  # noqa: E402
 
 from agents import callers, keys  # noqa: E402
 from events import log  # noqa: E402
@@ -56,12 +55,9 @@ def operator_key() -> str:
 
 def operator_cookie() -> str:
     """Return the cookie of a logged-in operator."""
-    session = SessionStore()
-    session[SESSION_KEY] = str(operator().pk)
-    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
-    session[HASH_SESSION_KEY] = operator().get_session_auth_hash()
-    session.create()
-    return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
+    browser = Client()
+    browser.force_login(operator())
+    return f"{settings.SESSION_COOKIE_NAME}={browser.cookies[settings.SESSION_COOKIE_NAME].value}"
 
 
 def approve(ids: list[str], pause: float) -> dict[str, float]:
@@ -84,7 +80,7 @@ def approve_reference(ids: list[list[str]], pause: float) -> dict[str, float]:
     with psycopg.connect(os.environ["REFERENCE_URL"]) as connection:
         for pk, channel in ids:
             time.sleep(pause)
-            event = json.dumps({"type": "hitl.interrupt.approved", "subject_id": pk})
+            event = json.dumps({"type": "hitl.interrupt.approved", "subject_id": pk}, separators=(",", ":"))
             connection.execute("UPDATE item SET status = 'approved' WHERE id = %s", [pk])
             connection.execute(
                 "INSERT INTO event (item, type, data) VALUES (%s, 'approved', %s)", [pk, event]

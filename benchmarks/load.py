@@ -148,7 +148,7 @@ class Socket(asyncio.Protocol):
         self, port: int, path: str, headers: dict[str, str], on_data: Callable[[bytes], None]
     ) -> None:
         upgrade = {
-            "Origin": f"http://{HOST}:{port}",
+            "Origin": f"http://{HOST}",
             "Upgrade": "websocket",
             "Connection": "Upgrade",
             "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(),

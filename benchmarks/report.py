@@ -1,128 +1,107 @@
-"""Rows of the table, held against their targets; the document and its plot."""
+"""Rows of the table, held against their targets."""
 
-import datetime as dt
+import math
 from dataclasses import dataclass, field
-from pathlib import Path
-
-import matplotlib.pyplot as plt
 
 from benchmarks import rounds as r
 from benchmarks.rounds import Rounds, Spread
 
-DOCS = Path(__file__).parent.parent / "docs"
-
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """Say what a ratio must reach: *at_least* first, *then* later; *floor* is where ``--quick`` fails."""
+class Check:
+    """Hold one target: what it says, whether it is reached, and whether it is not even nearly."""
 
-    at_least: float
-    then: float
-    floor: float
-    then_against: str = ""
+    text: str
+    reached: bool
+    far_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Hold one measure: ours beside its reference."""
+    """Hold one measure: ours beside its references. ``details`` are texts for the last column."""
 
     work: str
     unit: str
     rounds: Rounds
     ours: str
-    reference: str
-    target: Target | None = None
-    note: str = ""
+    references: tuple[str, ...]
+    first: tuple[Check, ...] = ()
+    then: tuple[Check, ...] = ()
+    details: tuple[str, ...] = ()
 
     @property
     def ratio(self) -> Spread:
-        return r.ratio(self.rounds, self.ours, self.reference)
-
-    @property
-    def reached(self) -> bool:
-        return self.target is None or self.ratio.median >= self.target.at_least
-
-    @property
-    def far_off(self) -> bool:
-        return self.target is not None and self.ratio.median < self.target.floor
+        return r.ratio(self.rounds, self.ours, self.references[0])
 
     @property
     def verdict(self) -> str:
-        if self.target is None:
+        if not self.first:
             return ""
-        then = r.ratio(self.rounds, self.ours, self.target.then_against or self.reference).median
-        return "then" if then >= self.target.then else "first" if self.reached else "**missed**"
+        if not all(check.reached for check in self.first):
+            return "**missed**"
+        return (
+            "reached, and the next" if self.then and all(check.reached for check in self.then) else "reached"
+        )
+
+    def number(self, name: str) -> str:
+        """Write the median of one contender."""
+        median = r.values(self.rounds, name).median
+        return f"{median:,.2f}" if median < 10 else f"{median:,.0f}"
 
 
 @dataclass(slots=True)
 class Report:
-    """Collect rows, and write the document."""
+    """Collect rows, what grows with the table, and remarks."""
 
     rows: list[Row] = field(default_factory=list)
+    growth: dict[str, dict[int, float]] = field(default_factory=dict)
+    versions: list[str] = field(default_factory=list)
 
     def add(self, row: Row) -> None:
         self.rows.append(row)
         print(line(row), flush=True)
 
-    def write(self, machine: str) -> None:
-        """Write docs/benchmarks.md and its plot."""
-        table = [
-            f"| {row.work} | {_number(r.values(row.rounds, row.ours).median)} | "
-            f"{_number(r.values(row.rounds, row.reference).median)} ({row.reference}) | "
-            f"{row.ratio.median:.2f} ({row.ratio.least:.2f} to {row.ratio.most:.2f}) | "
-            f"{row.target.at_least if row.target else ''} | {row.verdict} | {row.note} |"
-            for row in self.rows
-        ]
-        today = dt.datetime.now(tz=dt.UTC).date()
-        text = HEAD.format(machine=machine, date=today, table="\n".join(table))
-        (DOCS / "benchmarks.md").write_text(text)
-        self._plot()
+    def grew(self, what: str, size: int, value: float) -> None:
+        self.growth.setdefault(what, {})[size] = value
 
-    def _plot(self) -> None:
-        pages = [row for row in self.rows if row.work.startswith("page of 50 among")]
-        sizes = [int(row.work.rpartition(" ")[2].replace(",", "")) for row in pages]
-        figure, axes = plt.subplots(figsize=(6, 3), dpi=90, layout="constrained")
-        for name in ("server", "server, deep", "FastAPI"):
-            axes.plot(sizes, [r.values(row.rounds, name).median for row in pages], marker="o", label=name)
-        axes.set(xscale="log", xlabel="rows in the table", ylabel="pages of 50 a second", ylim=(0, None))
-        axes.legend(frameon=False)
-        figure.savefig(DOCS / "benchmarks.png")
+    @property
+    def far_off(self) -> list[str]:
+        """Name what is so far from its target that noise cannot be the reason."""
+        return [f"{row.work}: {check.text}" for row in self.rows for check in row.first if check.far_off]
 
 
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 10 else f"{value:.2f}"
+def at_least(rounds: Rounds, ours: str, reference: str, wanted: float, floor: float = 0) -> Check:
+    """Check that *ours* is *wanted* times *reference*; far off is what does not even reach *floor*."""
+    median = r.ratio(rounds, ours, reference).median
+    return Check(f"≥ {wanted:g} of {reference}", median >= wanted, median < floor)
 
 
-HEAD = """# Benchmarks
+def at_most(text: str, value: float, limit: float, ceiling: float = math.inf) -> Check:
+    """Check that *value* stays within *limit*; far off is what exceeds *ceiling*."""
+    return Check(text, value <= limit, value > ceiling)
 
-Written by `python -m benchmarks` on {date}.
-{machine}
 
-The load generator runs on the same cores, so absolute figures are low and drift; the ratio is taken inside
-each round against the reference that ran in the same round (median, least to most). *first* says that the
-first target is reached, *then* the second.
+def cost(row: Row) -> str:
+    """Write the CPU-µs of one request, of ours and of the first reference."""
 
-| work | server | reference | ratio | target | reached | |
-| --- | --- | --- | --- | --- | --- | --- |
-{table}
+    def of(name: str) -> str:
+        parts = [(tree, r.cost(row.rounds, name, tree)) for tree in ("app", "db", "load")]
+        return " + ".join(f"{value:,.0f} {tree}" for tree, value in parts if value >= 1)
 
-Every figure of the server is of the whole public endpoint: key, limits, idempotency, item, event and stream
-in one durable transaction. The references do less on purpose: FastAPI with asyncpg makes two plain inserts
-and knows no keys; pgbench is the bare database; the bare uvloop server writes one frame to open sockets.
-
-![Pages of 50 a second, by the rows in the table](benchmarks.png)
-"""
+    both = [(name, of(name)) for name in (row.ours, row.references[0])]
+    return "; ".join(f"{name} {text}" for name, text in both if text)
 
 
 def line(row: Row) -> str:
-    s = row.ratio
-    cost = " / ".join(
-        f"{name}: "
-        + " ".join(f"{tree} {r.cost(row.rounds, name, tree):.0f}" for tree in ("app", "db", "store", "load"))
-        for name in (row.ours, row.reference)
-    )
-    values = "  ".join(f"{name} {r.values(row.rounds, name).median:,.0f}" for name in row.rounds[0])
-    return (
-        f"{row.work}: {values}  ratio {s.median:.2f} ({s.least:.2f}-{s.most:.2f}) {row.verdict}"
-        f"  us/req {cost}  foreign {r.foreign(row.rounds):.0%}"
-    )
+    """Write a row for the terminal."""
+    values = ", ".join(f"{name} {row.number(name)}" for name in (row.ours, *row.references))
+    ratio = row.ratio
+    parts = [
+        f"{row.work} [{row.unit}]: {values}",
+        f"ratio {ratio.median:.2f} ({ratio.least:.2f}-{ratio.most:.2f})",
+        *row.details,
+        row.verdict.strip("*"),
+        f"CPU-µs {cost(row)}" if cost(row) else "",
+        f"others {r.foreign(row.rounds):.0%}",
+    ]
+    return " | ".join(part for part in parts if part)

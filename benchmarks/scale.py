@@ -1,6 +1,6 @@
 """How much is measured: everything, or enough to notice that something went wrong."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +20,6 @@ class Scale:
     @classmethod
     def quick(cls) -> "Scale":
         return cls(rounds=2, seconds=1.0, sizes=(10_000, 100_000), overdue=10_000, waiting=300)
+
+    def with_rounds(self, rounds: int) -> "Scale":
+        return replace(self, rounds=rounds)

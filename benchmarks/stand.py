@@ -3,12 +3,12 @@
 import asyncio
 import json
 import os
-import platform
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,15 @@ import psycopg
 from benchmarks import load
 from benchmarks.machine import Meter, fsync_microseconds
 from benchmarks.rounds import Sample
-from tests.servers import GuardedFolder, Postgres, free_port, start_postgres, start_redis
+from tests.servers import (
+    GuardedFolder,
+    Postgres,
+    free_port,
+    postgres_version,
+    redis_version,
+    start_postgres,
+    start_redis,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCES = Path(__file__).resolve().parent / "references"
@@ -67,11 +75,6 @@ class Process:
             except OSError:
                 await asyncio.sleep(0.1)
         raise RuntimeError(f"{self.name} does not answer: {Path(self._log.name).read_text()[-2000:]}")
-
-    def memory(self) -> int:
-        """Return the bytes that the process itself has in memory."""
-        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
 
     def end(self) -> None:
         self._process.terminate()
@@ -144,6 +147,7 @@ class Stand:
             "HITL_DATA_DIR": str(self.folder / "data"),
             "PYTHONPATH": str(ROOT),
         }
+        self.template = ""  # the row that others are made after
         self._stack = stack
         self.manage("migrate", "--verbosity", "0", env=self.env)
         self.inside = Inside(self.env, self.folder)
@@ -153,10 +157,10 @@ class Stand:
         self.operator: str = self.inside.ask("operator_key")
         self.wsgi = self._start(
             "wsgi",
-            "gunicorn hitl_project.wsgi --workers 2 --worker-class gthread --threads 2 --keep-alive 75"
+            "gunicorn hitl_project.wsgi --workers 2 --worker-class gthread --threads 8 --keep-alive 75"
             " --no-control-socket --bind 127.0.0.1:{port}",
         )
-        self.asgi = self._start("asgi", f"uvicorn hitl_project.asgi:application {QUIET} --lifespan off")
+        self.asgi = self._start("asgi", "manage serve --port {port}")
         self.fastapi = self._start("fastapi", f"uvicorn benchmarks.references.rest:app {QUIET} --workers 2")
         self.fanout = self._start("fanout", "benchmarks.references.fanout {port}")
 
@@ -193,6 +197,14 @@ class Stand:
         await self.fastapi.answers("/healthz")
         await self.fanout.answers("/healthz")
 
+    def versions(self) -> list[str]:
+        """Name the versions that are measured."""
+        packages = ("Django", "psycopg", "gunicorn", "uvicorn", "uvloop", "FastAPI", "asyncpg")
+        return [
+            *(postgres_version(self.postgres.url), redis_version(self.redis.url)),
+            *(f"{package} {version(package)}" for package in packages),
+        ]
+
     # -- Before, during and after a sample ------------------------------------------------------------
 
     async def idle(self) -> float:
@@ -216,15 +228,6 @@ class Stand:
         assert row is not None
         return int(row[0])
 
-    def description(self) -> str:
-        """Say on what kind of machine this runs."""
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-        (postgres,) = self.db.execute("SHOW server_version").fetchone() or ("?",)
-        return (
-            f"{os.cpu_count()} cores, {memory:.0f} GiB of memory, Python {platform.python_version()},"
-            f" PostgreSQL {str(postgres).split()[0]} with durable commits."
-        )
-
     def truncate(self) -> None:
         """Forget all items and events, ours and the references'."""
         self.sql(TRUNCATE)
@@ -240,10 +243,20 @@ class Stand:
         return {"app": [app.pid], "db": [database.pid], "store": [store.pid], "load": [os.getpid()]}
 
     async def http(
-        self, app: Process, requests: Any, *, connections: int, seconds: float, unit: int = 1
-    ) -> tuple[Sample, load.Load]:
-        """Drive *app* and return answers a second (times *unit*) with what they cost."""
-        await load.drive(app.port, requests, connections=connections, seconds=0.3)
+        self,
+        app: Process,
+        requests: Any,
+        *,
+        connections: int,
+        seconds: float,
+        unit: int = 1,
+        strict: bool = True,
+    ) -> tuple[Sample, int]:
+        """Drive *app*; return answers a second (times *unit*) with what they cost, and all it acknowledged.
+
+        Unless *strict*, answers that are no success are counted and not an error.
+        """
+        warm = await load.drive(app.port, requests, connections=connections, seconds=0.3)
         fsync = await self.idle()
         meter = Meter(self._without_self(self.trees(app)))
         had = os.times()
@@ -252,10 +265,13 @@ class Stand:
         has = os.times()
         spent["load"] = has.user + has.system - had.user - had.system
         others = max(0.0, others - spent["load"] / ((has.elapsed - had.elapsed) * (os.cpu_count() or 1)))
-        if got.acknowledged != sum(got.statuses.values()):
+        refused = sum(got.statuses.values()) - got.acknowledged
+        if strict and refused:
             raise RuntimeError(f"{app.name} answered {dict(got.statuses)}: {got.oddity!r}")
         details = {"p50": got.milliseconds(0.5), "p99": got.milliseconds(0.99), "fsync": fsync}
-        return Sample(got.rate * unit, got.acknowledged * unit, spent, others, details), got
+        details["refused"] = refused
+        acknowledged = (warm.acknowledged + got.acknowledged) * unit
+        return Sample(got.rate * unit, got.acknowledged * unit, spent, others, details), acknowledged
 
     @staticmethod
     def _without_self(trees: dict[str, list[int]]) -> dict[str, list[int]]:

@@ -1,11 +1,1 @@
-"""What is measured, in order."""
-
-from benchmarks.measures import create, lists, status, sweep, telling
-
-MEASURES = {
-    "create": create.measure,
-    "status": status.measure,
-    "telling": telling.measure,
-    "sweep": sweep.measure,
-    "lists": lists.measure,
-}
+"""One file for each kind of work; each takes a stand and a scale and gives rows of the report."""
