@@ -16,14 +16,14 @@ PLOT = "benchmarks.png"
 HEAD = """# Benchmarks
 
 `make bench` measures the server beside small references and writes this page; `make bench ARGS=--quick`
-takes three minutes and fails where a ratio is far off. Figures differ from machine to machine and from hour to
-hour: each contender is measured in turn ({rounds} rounds of {seconds:g} s), and what counts is the ratio
+takes three minutes and fails where a ratio is far off. Figures differ from machine to machine and from hour
+to hour: each contender is measured in turn ({rounds} rounds of {seconds:g} s), and what counts is the ratio
 inside a round, given as the median with the least and the greatest.
 
 Measured on {date}: {machine}.
 
-- **server** is this server: two gunicorn workers with eight threads each for REST, one process for sockets and
-  waits, PostgreSQL with durable commits, Redis for nudges. Every call is whole: key, limits, schema,
+- **server** is this server: two gunicorn workers with eight threads each for REST, one process for sockets
+  and waits, PostgreSQL with durable commits, Redis for nudges. Every call is whole: key, limits, schema,
   idempotency key, item, event in its stream, one transaction.
 - **FastAPI** is a plain program with asyncpg in two processes, without keys and limits: two inserts to
   create, one select to read. **pgbench** is the database alone. **bare uvloop** only writes encoded frames to

@@ -8,9 +8,8 @@ from django.db.models.functions import Now
 from django.http import HttpRequest
 
 from reviews.api import DECIDE
-from reviews.models import Priority, ReviewItem
+from reviews.models import INTERRUPTS, Priority, ReviewItem
 from reviews.selectors import inbox, is_overdue
-from reviews.statistics import INTERRUPTS
 from reviews.times import SOON_SECONDS
 
 # Nobody works off more than this; counting on would read the whole table.

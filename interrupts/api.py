@@ -6,51 +6,56 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.callers import Caller
-from agents.permissions import Access
 from events.ids import new_id
 from events.openapi import IDEMPOTENCY_KEY, WRITE_ERRORS, describe, page_of, query, ref
 from events.problems import invalid
-from events.selectors import history
 from interrupts import asking, bodies, selectors, services
 from interrupts.filters import InterruptFilter
-from interrupts.models import Interrupt
 from interrupts.openapi import INTERRUPT_FILTERS, LIST_FILTERS
 from interrupts.serializers import COLUMNS, document, etag, status
 from reviews import services as reviews
-from reviews.api import ASKS, DECIDES, OPERATES, READS, VIEW, ItemViewSet, decider, idempotency_key, sent
-from reviews.paging import page
+from reviews.api import (
+    ASKS,
+    DECIDES,
+    OPERATES,
+    READS,
+    SHARED_ACCESS,
+    ItemViewSet,
+    decider,
+    describe_shared,
+    idempotency_key,
+    sent,
+)
+from reviews.bodies import CANCEL, CLAIM
 from reviews.waiting import timeout_of
 
 
+@describe_shared("Interrupt", *LIST_FILTERS)
 class InterruptViewSet(ItemViewSet):
     """An agent stops and asks; a person answers."""
 
     access = {
-        "create": ASKS,
+        **SHARED_ACCESS,
         "batch": ASKS,
-        "list": READS,
         "of_session": READS,
         "of_agent": READS,
-        "retrieve": READS,
         "status": READS,
-        "wait": READS,
         "approve": DECIDES,
-        "reject": DECIDES,
         "respond": DECIDES,
         "decide": DECIDES,
-        "cancel": Access(scope="cancel", permission="reviews.decide_reviewitem"),
         "request_changes": DECIDES,
         "revise": ASKS,
         "consume": ASKS,
         "outcome": ASKS,
         "claim": OPERATES,
-        "release": OPERATES,
-        "comments": Access(scope="create", permission=VIEW),
     }
 
-    def current(self, caller: Caller, pk: str) -> dict[str, Any]:
-        return document(vars(selectors.interrupt(caller, pk)))
+    filters = InterruptFilter
+    columns = COLUMNS
+    document = document
+
+    def rows(self) -> Any:
+        return selectors.interrupts(self.caller)
 
     # -- Asking ---------------------------------------------------------------------------------------
 
@@ -66,7 +71,7 @@ class InterruptViewSet(ItemViewSet):
     def create(self, request: Request) -> Response:
         body = sent(request, bodies.CREATE)
         interrupt, new = asking.ask(self.caller, body, key=idempotency_key(request))
-        return self._shown(interrupt, request) if not new else Response(document(vars(interrupt)), status=201)
+        return self.shown(interrupt) if not new else Response(document(vars(interrupt)), status=201)
 
     @describe(
         "Ask up to a hundred things at once, all or none",
@@ -84,17 +89,11 @@ class InterruptViewSet(ItemViewSet):
         asked = asking.ask_all(self.caller, items, keys=keys, batch_id=new_id("bat"))
         new = any(is_new for _, is_new in asked)
         shown = [document(vars(interrupt)) for interrupt, _ in asked] if new else [
-            self.current(self.caller, interrupt.pk) for interrupt, _ in asked
+            self.current(interrupt.pk) for interrupt, _ in asked
         ]  # fmt: skip
         return Response({"batch_id": shown[0]["batch_id"], "results": shown}, status=201 if new else 200)
 
     # -- Reading --------------------------------------------------------------------------------------
-
-    @describe(
-        "List interrupts", answer=page_of("Interrupt"), errors=(400, 401, 403, 429), parameters=LIST_FILTERS
-    )
-    def list(self, request: Request) -> Response:
-        return self._page(request, {})
 
     @describe(
         "List the interrupts of a session",
@@ -103,7 +102,7 @@ class InterruptViewSet(ItemViewSet):
         parameters=INTERRUPT_FILTERS,
     )
     def of_session(self, request: Request, session_id: str) -> Response:
-        return self._page(request, {"session_id": session_id})
+        return self.page(request, session_id=session_id)
 
     @describe(
         "List the interrupts of an agent, by the name it gave",
@@ -112,11 +111,7 @@ class InterruptViewSet(ItemViewSet):
         parameters=INTERRUPT_FILTERS,
     )
     def of_agent(self, request: Request, agent_name: str) -> Response:
-        return self._page(request, {"agent_name": agent_name})
-
-    @describe("Show an interrupt with its history", answer=ref("Interrupt"))
-    def retrieve(self, request: Request, pk: str) -> Response:
-        return Response({**self.current(self.caller, pk), "history": history(pk)})
+        return self.page(request, agent_name=agent_name)
 
     @describe(
         "Ask how it stands",
@@ -157,7 +152,7 @@ class InterruptViewSet(ItemViewSet):
     @action(detail=True, methods=["post"])
     def approve(self, request: Request, pk: str) -> Response:
         body = sent(request, bodies.APPROVE)
-        interrupt = selectors.interrupt(self.caller, pk)
+        interrupt = self.find(pk)
         services.approve(
             interrupt,
             by=decider(self.caller, body),
@@ -165,13 +160,13 @@ class InterruptViewSet(ItemViewSet):
             comment=body.get("comment", ""),
             content_hash=body.get("content_hash", ""),
         )
-        return self._shown(interrupt, request)
+        return self.shown(interrupt)
 
     @describe("Reject", body=bodies.REJECT, answer=ref("Interrupt"), errors=WRITE_ERRORS)
     @action(detail=True, methods=["post"])
     def reject(self, request: Request, pk: str) -> Response:
         body = sent(request, bodies.REJECT)
-        interrupt = selectors.interrupt(self.caller, pk)
+        interrupt = self.find(pk)
         services.reject(
             interrupt,
             by=decider(self.caller, body),
@@ -179,7 +174,7 @@ class InterruptViewSet(ItemViewSet):
             comment=body.get("comment", ""),
             content_hash=body.get("content_hash", ""),
         )
-        return self._shown(interrupt, request)
+        return self.shown(interrupt)
 
     @describe(
         "Answer an input or feedback", body=bodies.RESPOND, answer=ref("Interrupt"), errors=WRITE_ERRORS
@@ -187,7 +182,7 @@ class InterruptViewSet(ItemViewSet):
     @action(detail=True, methods=["post"])
     def respond(self, request: Request, pk: str) -> Response:
         body = sent(request, bodies.RESPOND)
-        interrupt = selectors.interrupt(self.caller, pk)
+        interrupt = self.find(pk)
         services.respond(
             interrupt,
             by=decider(self.caller, body),
@@ -195,7 +190,7 @@ class InterruptViewSet(ItemViewSet):
             comment=body.get("comment", ""),
             content_hash=body.get("content_hash", ""),
         )
-        return self._shown(interrupt, request)
+        return self.shown(interrupt)
 
     @describe(
         "Approve or reject by thread", body=bodies.APPROVALS, answer=ref("Interrupt"), errors=WRITE_ERRORS,
@@ -203,7 +198,7 @@ class InterruptViewSet(ItemViewSet):
     )  # fmt: skip
     def decide(self, request: Request) -> Response:
         body = sent(request, bodies.APPROVALS)
-        interrupt = selectors.interrupt(self.caller, body["interrupt_id"])
+        interrupt = self.find(body["interrupt_id"])
         if interrupt.session_id != body["thread_id"]:
             raise invalid({"thread_id": ["This is not the session of that interrupt."]})
         by, content_hash = decider(self.caller, body), body.get("content_hash", "")
@@ -211,15 +206,15 @@ class InterruptViewSet(ItemViewSet):
             services.approve(interrupt, by=by, content_hash=content_hash)
         else:
             services.reject(interrupt, by=by, reason=body.get("reason", ""), content_hash=content_hash)
-        return self._shown(interrupt, request)
+        return self.shown(interrupt)
 
-    @describe("Take the question back", body=bodies.CANCEL, answer=ref("Interrupt"), errors=WRITE_ERRORS)
+    @describe("Take the question back", body=CANCEL, answer=ref("Interrupt"), errors=WRITE_ERRORS)
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: str) -> Response:
-        body = sent(request, bodies.CANCEL)
-        interrupt = selectors.interrupt(self.caller, pk)
+        body = sent(request, CANCEL)
+        interrupt = self.find(pk)
         services.cancel(interrupt, by=self.caller, reason=body.get("reason", ""))
-        return self._shown(interrupt, request)
+        return self.shown(interrupt)
 
     @describe(
         "Ask the agent for changes",
@@ -231,9 +226,9 @@ class InterruptViewSet(ItemViewSet):
     @action(detail=True, methods=["post"])
     def request_changes(self, request: Request, pk: str) -> Response:
         body = sent(request, bodies.REQUEST_CHANGES)
-        interrupt = selectors.interrupt(self.caller, pk)
+        interrupt = self.find(pk)
         services.request_changes(interrupt, by=decider(self.caller, body), comment=body["comment"])
-        return self._shown(interrupt, request)
+        return self.shown(interrupt)
 
     # -- After the answer -----------------------------------------------------------------------------
 
@@ -247,9 +242,9 @@ class InterruptViewSet(ItemViewSet):
     @action(detail=True, methods=["post"])
     def revise(self, request: Request, pk: str) -> Response:
         body = sent(request, bodies.REVISE)
-        interrupt = selectors.interrupt(self.caller, pk)
+        interrupt = self.find(pk)
         services.revise(interrupt, by=self.caller, **body)
-        return self._shown(interrupt, request)
+        return self.shown(interrupt)
 
     @describe(
         "Spend the approval",
@@ -261,57 +256,24 @@ class InterruptViewSet(ItemViewSet):
     @action(detail=True, methods=["post"])
     def consume(self, request: Request, pk: str) -> Response:
         body = sent(request, bodies.CONSUME)
-        interrupt = selectors.interrupt(self.caller, pk)
+        interrupt = self.find(pk)
         services.consume(interrupt, by=self.caller, tool_args=body["tool_args"])
-        return self._shown(interrupt, request)
+        return self.shown(interrupt)
 
     @describe("Report what came of it", body=bodies.OUTCOME, answer=ref("Interrupt"), errors=WRITE_ERRORS)
     @action(detail=True, methods=["post"])
     def outcome(self, request: Request, pk: str) -> Response:
         body = sent(request, bodies.OUTCOME)
-        interrupt = selectors.interrupt(self.caller, pk)
+        interrupt = self.find(pk)
         services.report(interrupt, by=self.caller, outcome=body["status"], result=body.get("result"))
-        return self._shown(interrupt, request)
+        return self.shown(interrupt)
 
     # -- Working on it --------------------------------------------------------------------------------
 
-    @describe("Take it for ten minutes", body=bodies.CLAIM, answer=ref("Interrupt"), errors=WRITE_ERRORS)
+    @describe("Take it for ten minutes", body=CLAIM, answer=ref("Interrupt"), errors=WRITE_ERRORS)
     @action(detail=True, methods=["post"])
     def claim(self, request: Request, pk: str) -> Response:
-        sent(request, bodies.CLAIM)
-        interrupt = selectors.interrupt(self.caller, pk)
+        sent(request, CLAIM)
+        interrupt = self.find(pk)
         reviews.claim(interrupt, by=self.caller)
-        return self._shown(interrupt, request)
-
-    @describe("Give it back", body=bodies.CLAIM, answer=ref("Interrupt"), errors=WRITE_ERRORS)
-    @action(detail=True, methods=["post"])
-    def release(self, request: Request, pk: str) -> Response:
-        sent(request, bodies.CLAIM)
-        interrupt = selectors.interrupt(self.caller, pk)
-        reviews.release(interrupt, by=self.caller)
-        return self._shown(interrupt, request)
-
-    @describe(
-        "Comment on it", body=bodies.COMMENTS, answer=ref("Interrupt"), status=201, errors=WRITE_ERRORS,
-        description="The comment is part of `history`.",
-    )  # fmt: skip
-    @action(detail=True, methods=["post"])
-    def comments(self, request: Request, pk: str) -> Response:
-        body = sent(request, bodies.COMMENTS)
-        interrupt = selectors.interrupt(self.caller, pk)
-        comment = reviews.comment(interrupt, by=self.caller, body=body["body"])
-        shown = {**self.current(self.caller, pk), "comment": comment, "history": history(pk)}
-        return Response(shown, status=201)
-
-    # -- Showing --------------------------------------------------------------------------------------
-
-    def _shown(self, interrupt: Interrupt, request: Request) -> Response:
-        return Response(self.current(self.caller, interrupt.pk))
-
-    def _page(self, request: Request, fixed: dict[str, str]) -> Response:
-        if nul := [name for name, value in fixed.items() if "\x00" in value]:
-            raise invalid({name: ["NUL characters are not accepted."] for name in nul})
-        rows = selectors.interrupts(self.caller).filter(**fixed)
-        rows = InterruptFilter.narrow(rows, request.query_params)
-        found = page(rows.values(*COLUMNS), request.query_params, request.build_absolute_uri(request.path))
-        return Response({**found, "results": [document(row) for row in found["results"]]})
+        return self.shown(interrupt)

@@ -3,13 +3,22 @@
 from typing import Any
 
 from interrupts.lifecycle import DECISIONS, Decision
-from reviews.bodies import COMMENT, CONTENT_HASH, EXPIRY, LABEL, OBJECT, PRIORITY, REASON, USER_ID, body
+from reviews.bodies import (
+    COMMENT,
+    CONTENT_HASH,
+    EXPIRY,
+    LABEL,
+    OBJECT,
+    PRIORITY,
+    REASON,
+    USER_ID,
+    WORDS,
+    body,
+)
 from reviews.models import Outcome
 
 NON_EMPTY_REASON = {**REASON, "minLength": 1, "pattern": r"\S"}
-WORDS = {**COMMENT, "minLength": 1, "pattern": r"\S"}
 
-SENTENCE = {"type": "string", "maxLength": 10_000}
 ON_WHAT_WAS_SHOWN: Any = {"comment": COMMENT, "user_id": USER_ID, "content_hash": CONTENT_HASH}
 
 CREATE = body(
@@ -62,16 +71,13 @@ APPROVE = body(
     modifications={"type": ["object", "null"], "description": "The arguments to use instead, whole."},
     **ON_WHAT_WAS_SHOWN,
 )
-REJECT = body({"reason": "Not authorized"}, reason=SENTENCE, **ON_WHAT_WAS_SHOWN)
+REJECT = body({"reason": "Not authorized"}, reason=COMMENT, **ON_WHAT_WAS_SHOWN)
 RESPOND = body(
     {"response": "Use the staging account."},
     required=("response",),
     response={"description": "Any JSON that `response_schema` allows."},
     **ON_WHAT_WAS_SHOWN,
 )
-CANCEL = body({"reason": "No longer needed"}, reason=SENTENCE, user_id=USER_ID)
-CLAIM = body({}, user_id=USER_ID)
-COMMENTS = body({"body": "I am asking the owner."}, required=("body",), body=WORDS, user_id=USER_ID)
 REQUEST_CHANGES = body(
     {"comment": "Only accounts without orders."},
     required=("comment",),
@@ -95,7 +101,7 @@ APPROVALS = body(
     thread_id=LABEL,
     interrupt_id={"type": "string", "maxLength": 64},
     approved={"type": "boolean"},
-    reason=SENTENCE,
+    reason=COMMENT,
     user_id=USER_ID,
     content_hash=CONTENT_HASH,
 )

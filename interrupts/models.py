@@ -38,7 +38,6 @@ class Interrupt(ReviewItem):
 
     @property
     def content(self) -> dict[str, Any]:
-        """Return what a human is asked to judge: what ``content_hash`` is taken over."""
         return {
             "type": self.kind,
             "reason": self.reason,
@@ -49,8 +48,12 @@ class Interrupt(ReviewItem):
 
     @property
     def headline(self) -> dict[str, Any]:
-        """Return what every event about it begins with."""
         return {"kind": self.kind, "title": self.title, "tool_name": self.tool_name}
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        told = {"reason": self.reason, "data": self.data, "tool_args": self.tool_args}
+        return {**self.headline, **told, "agent_name": self.agent_name}
 
     @property
     def final_arguments(self) -> Any:

@@ -2,16 +2,14 @@
 
 from typing import Any
 
-from django.db.models import Case, F, Q, QuerySet, When
-from django.db.models.functions import Now
+from django.db.models import QuerySet
 
 from agents.callers import Caller
 from events.problems import not_found
 from events.statements import Parameter, Prepared
 from interrupts.models import Interrupt
-from reviews.selectors import is_open, time_left, visible_to, with_effective_status
+from reviews.selectors import is_open, one, shown_to, time_left, visible_to, with_effective_status
 
-_HELD = Q(claimed_until__gt=Now())
 STATUS_FIELDS = (
     "pk", "agent_id", "effective_status", "time_left", "version", "modifications", "response",
     "rejection_reason", "resolved_by", "resolved_at", "expires_at",
@@ -20,8 +18,7 @@ STATUS_FIELDS = (
 
 def interrupts(caller: Caller) -> Any:
     """Return the interrupts that *caller* may see, each with its effective status and holder."""
-    rows = with_effective_status(visible_to(caller, Interrupt.objects.all()))
-    return rows.annotate(holder=Case(When(_HELD, then=F("claimed_by__username"))))
+    return shown_to(caller, Interrupt.objects.all())
 
 
 def interrupt(caller: Caller, pk: str) -> Interrupt:
@@ -30,9 +27,7 @@ def interrupt(caller: Caller, pk: str) -> Interrupt:
     Raises:
         Problem: 404 when there is none that *caller* may see.
     """
-    found: Interrupt | None = interrupts(caller).filter(pk=pk).first() if pk.isprintable() else None
-    if found is None:
-        raise not_found()
+    found: Interrupt = one(interrupts(caller), pk)
     return found
 
 

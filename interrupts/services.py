@@ -175,7 +175,7 @@ def consume(interrupt: Interrupt, *, by: Caller, tool_args: dict[str, Any]) -> N
         interrupt,
         actor=by.actor,
         changes={"consumed_at": Now()},
-        guards={"stale": Q(content_hash=sha256(interrupt.content)), "spent": Q(consumed_at__isnull=True)},
+        guards={"stale": Q(content_hash=interrupt.stored_hash()), "spent": Q(consumed_at__isnull=True)},
         data={**interrupt.headline, "tool_args": tool_args},
     )
 
@@ -213,7 +213,7 @@ def _decide(
     content_hash: str,
 ) -> None:
     # Taken anew: what was changed behind the API must not pass as what was shown.
-    stored = sha256(interrupt.content)
+    stored = interrupt.stored_hash()
     shown = Q(content_hash=stored) & Q(content_hash=content_hash or stored)
     with log.unit_of_work():
         perform(

@@ -1,7 +1,10 @@
 """What the HTTP routes of every kind of item share."""
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeVar
 
+from drf_spectacular.utils import extend_schema_view
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -10,12 +13,18 @@ from agents.models import CREATE, ON_BEHALF
 from agents.permissions import Access
 from agents.viewsets import CallerViewSet
 from events.models import SYSTEM
-from events.openapi import describe, ref
+from events.openapi import WRITE_ERRORS, describe, page_of, ref
 from events.problems import invalid
 from events.schema import check
+from events.selectors import history
 from events.transitions import TransitionConflict
-from reviews.bodies import Schema
+from reviews import services
+from reviews.bodies import CLAIM, COMMENTS, Schema
 from reviews.conflicts import conflict
+from reviews.filters import StrictFilterSet
+from reviews.models import ReviewItem
+from reviews.paging import page
+from reviews.selectors import one
 from reviews.statistics import statistics
 
 VIEW, DECIDE = "reviews.view_reviewitem", "reviews.decide_reviewitem"
@@ -24,22 +33,109 @@ READS = Access(scope="read", permission=VIEW)
 DECIDES = Access(scope=ON_BEHALF, permission=DECIDE)
 OPERATES = Access(permission=DECIDE)
 
+CANCELS = Access(scope="cancel", permission=DECIDE)
+SHARED_ACCESS = {
+    "create": ASKS,
+    "list": READS,
+    "retrieve": READS,
+    "wait": READS,
+    "reject": DECIDES,
+    "cancel": CANCELS,
+    "release": OPERATES,
+    "comments": Access(scope=CREATE, permission=VIEW),
+}
+
 KEY_LIMIT = 255
+T = TypeVar("T")
 
 
 class ItemViewSet(CallerViewSet):
-    """Answer conflicts with the item as it stands. Subclasses say how it is read and written."""
+    """Serve one kind of item: read it, comment on it, give it back; conflicts show it as it stands.
+
+    Subclasses name its list's filters and columns and how a row is written, and add its own verbs.
+    """
 
     lookup_value_regex = r"[^/]+"
+    filters: ClassVar[type[StrictFilterSet]]
+    columns: ClassVar[tuple[str, ...]]
+    document: ClassVar[Callable[[Mapping[str, Any]], dict[str, Any]]]
 
-    def current(self, caller: Caller, pk: str) -> dict[str, Any]:
-        """Return the item as *caller* sees it."""
+    def rows(self) -> Any:
+        """Return the items of this kind that the caller may see."""
         raise NotImplementedError
+
+    def find(self, pk: str) -> Any:
+        """Return the item called *pk*; Problem 404 when the caller may see none."""
+        return one(self.rows(), pk)
+
+    def current(self, pk: str) -> dict[str, Any]:
+        """Return the item as the caller sees it."""
+        return type(self).document(vars(self.find(pk)))
+
+    def shown(self, item: ReviewItem) -> Response:
+        """Answer with *item* as it now stands."""
+        return Response(self.current(item.pk))
+
+    def page(self, request: Request, **fixed: str) -> Response:
+        """Answer with one page of the rows that *fixed* and the query narrow."""
+        if nul := [name for name, value in fixed.items() if "\x00" in value]:
+            raise invalid({name: ["NUL characters are not accepted."] for name in nul})
+        rows = self.filters.narrow(self.rows().filter(**fixed), request.query_params)
+        url = request.build_absolute_uri(request.path)
+        found = page(rows.values(*self.columns), request.query_params, url)
+        return Response({**found, "results": [type(self).document(row) for row in found["results"]]})
 
     def handle_exception(self, error: Exception) -> Response:
         if isinstance(error, TransitionConflict):
-            error = conflict(error, self.current(self.caller, error.subject_id))
+            error = conflict(error, self.current(error.subject_id))
         return super().handle_exception(error)
+
+    def list(self, request: Request) -> Response:
+        return self.page(request)
+
+    def retrieve(self, request: Request, pk: str) -> Response:
+        return Response({**self.current(pk), "history": history(pk)})
+
+    @action(detail=True, methods=["post"])
+    def release(self, request: Request, pk: str) -> Response:
+        sent(request, CLAIM)
+        item = self.find(pk)
+        self.give_back(item)
+        return self.shown(item)
+
+    def give_back(self, item: Any) -> None:
+        """Release *item*."""
+        services.release(item, by=self.caller)
+
+    @action(detail=True, methods=["post"])
+    def comments(self, request: Request, pk: str) -> Response:
+        body = sent(request, COMMENTS)
+        comment = services.comment(self.find(pk), by=self.caller, body=body["body"])
+        return Response({**self.current(pk), "comment": comment, "history": history(pk)}, status=201)
+
+
+def describe_shared(component: str, *filters: Any) -> Callable[[type[T]], type[T]]:
+    """Document the routes that a kind has from :class:`ItemViewSet`, with its own component."""
+    answer = ref(component)
+    found: Callable[[type[T]], type[T]] = extend_schema_view(
+        list=describe(
+            "List them, newest first",
+            answer=page_of(component),
+            errors=(400, 401, 403, 429),
+            parameters=filters,
+        ),
+        retrieve=describe("Show one with its history", answer=answer),
+        release=describe("Give it back", body=CLAIM, answer=answer, errors=WRITE_ERRORS),
+        comments=describe(
+            "Comment on it",
+            body=COMMENTS,
+            answer=answer,
+            status=201,
+            errors=WRITE_ERRORS,
+            description="The comment is part of `history`.",
+        ),
+    )
+    return found
 
 
 def sent(request: Request, schema: Schema) -> dict[str, Any]:
@@ -49,15 +145,17 @@ def sent(request: Request, schema: Schema) -> dict[str, Any]:
     return body
 
 
-def decider(caller: Caller, body: dict[str, Any]) -> Caller:
+def decider(caller: Caller, body: dict[str, Any], *names: str) -> Caller:
     """Return who decides: the operator who calls, or the user a trusted back end names.
+
+    The user stands in ``user_id``, or in another of *names* that the seed's bodies have.
 
     Raises:
         Problem: a key with ``on_behalf`` names nobody.
     """
     if caller.user is not None:
         return caller
-    user_id = body.get("user_id", "").strip()
+    user_id = next((body[name].strip() for name in ("user_id", *names) if body.get(name)), "")
     if user_id in ("", SYSTEM):
         raise invalid({"user_id": ["A key that decides for users must say for whom."]})
     return caller.on_behalf_of(user_id)

@@ -64,6 +64,12 @@ def body(example: dict[str, Any], *, required: tuple[str, ...] = (), **propertie
     }
 
 
+WORDS: Schema = {**COMMENT, "minLength": 1, "pattern": r"\S"}
+CLAIM = body({}, user_id=USER_ID)
+COMMENTS = body({"body": "I am asking the owner."}, required=("body",), body=WORDS, user_id=USER_ID)
+CANCEL = body({"reason": "No longer needed"}, reason=COMMENT, user_id=USER_ID)
+
+
 def priority_of(name: str) -> int:
     """Return the rank of a priority's name."""
     return int(Priority.CRITICAL if name == "urgent" else Priority[name.upper()])

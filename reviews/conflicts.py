@@ -13,6 +13,16 @@ GUARDS = {
     "reported": "The outcome is already recorded: {outcome}.",
     "unasked": "Nobody has asked for changes, so there is nothing to revise.",
 }
+GONE = {
+    "acknowledged": "These answers were acknowledged, and with that destroyed.",
+    "leased": "These answers were revealed a moment ago. Unless acknowledged, they can be revealed again soon.",
+    "purged": "These answers were not fetched in time, and have been destroyed.",
+}
+NOT_YET: dict[str, tuple[str, str]] = {
+    Status.APPROVED: ("not_approved", "This has not been approved yet."),
+    Status.FULFILLED: ("not_fulfilled", "This has not been fulfilled yet."),
+    Status.IN_REVIEW: ("not_in_review", "Nobody is reviewing this."),
+}
 
 
 def stale(current: dict[str, Any]) -> Problem:
@@ -23,12 +33,14 @@ def stale(current: dict[str, Any]) -> Problem:
 def conflict(error: TransitionConflict, current: dict[str, Any]) -> Problem:
     """Explain *error* by the guard that failed or by what the item is, as *current* shows it."""
     status = current["status"]
+    if error.reason in GONE:
+        return Problem(410, error.reason, GONE[error.reason], current=current)
     if error.reason in GUARDS:
         code, detail = error.reason, GUARDS[error.reason].format_map(current)
     elif error.reason == "stale" or (error.reason and status in OPEN):
         return stale(current)
     elif status in OPEN:
-        code, detail = "not_approved", "This has not been approved yet."
+        code, detail = next(NOT_YET[source] for source in error.transition.sources if source in NOT_YET)
     elif status == Status.CANCELLED:
         code, detail = "cancelled", "This was cancelled and can no longer be decided."
     elif status == Status.EXPIRED:

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from agents.models import Agent
+from events.canonical import sha256
 from events.models import Subject
 from reviews.lifecycle import FINAL, OPEN, OnTimeout, Status
 
@@ -25,6 +26,10 @@ class Kind(models.TextChoices):
     BUSINESS_SETUP = "business_setup"
     STRATEGIC_DECISION = "strategic_decision"
     CUSTOM = "custom"
+
+
+INTERRUPTS = (Kind.APPROVAL, Kind.CONFIRMATION, Kind.INPUT, Kind.FEEDBACK)
+REQUESTS = tuple(kind for kind in Kind if kind not in INTERRUPTS)
 
 
 class Priority(models.IntegerChoices):
@@ -85,6 +90,7 @@ class ReviewItem(Subject):
     changes_requested_at = models.DateTimeField(null=True, blank=True)
     resolved_by = models.CharField(max_length=255, blank=True)
     consumed_at = models.DateTimeField(null=True, blank=True)
+    leased_until = models.DateTimeField(null=True, blank=True)
     outcome = models.CharField(max_length=16, blank=True, choices=Outcome)
     idempotency_key = models.CharField(max_length=300, blank=True)
     body_digest = models.CharField(max_length=64, blank=True)
@@ -105,6 +111,7 @@ class ReviewItem(Subject):
         ]
         indexes = [
             models.Index(fields=["agent", "id"], name="item_by_agent"),
+            models.Index(fields=["agent_name", "id"], name="item_by_label"),
             models.Index(fields=["session_id", "id"], name="item_by_session", condition=~Q(session_id="")),
             models.Index(fields=["run_id", "id"], name="item_by_run", condition=~Q(run_id="")),
             models.Index(fields=["batch_id"], name="item_by_batch", condition=~Q(batch_id="")),
@@ -128,3 +135,22 @@ class ReviewItem(Subject):
     @property
     def session(self) -> str:
         return self.session_id
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """Return what a human is asked to judge: what ``content_hash`` is taken over."""
+        raise NotImplementedError
+
+    @property
+    def headline(self) -> dict[str, Any]:
+        """Return what every event about it begins with."""
+        raise NotImplementedError
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """Return what the event of its creation says: the headline and all that was sent to be read."""
+        raise NotImplementedError
+
+    def stored_hash(self) -> str:
+        """Take the hash anew: what was changed behind the API has another than ``content_hash``."""
+        return sha256(self.content)

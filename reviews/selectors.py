@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 
 from agents.callers import Caller
 from events.clock import overdue
+from events.problems import not_found
 from reviews.lifecycle import OPEN, OnTimeout, Status
 from reviews.models import ReviewItem
 
@@ -23,6 +24,24 @@ def visible_to(caller: Caller, items: QuerySet[Item]) -> QuerySet[Item]:
     if caller.user is None:
         return items.filter(agent_id=caller.agent)
     return items if caller.has_perm("reviews.view_reviewitem") else items.none()
+
+
+def shown_to(caller: Caller, items: QuerySet[Item]) -> Any:
+    """Return what *caller* may see of *items*, each with its effective status and its holder."""
+    held = When(claimed_until__gt=Now(), then=F("claimed_by__username"))
+    return with_effective_status(visible_to(caller, items)).annotate(holder=Case(held))
+
+
+def one(items: QuerySet[Item], pk: str) -> Item:
+    """Return the one of *items* that has this id.
+
+    Raises:
+        Problem: 404 when there is none.
+    """
+    found = items.filter(pk=pk).first() if pk.isprintable() else None
+    if found is None:
+        raise not_found()
+    return found
 
 
 def is_open() -> Q:

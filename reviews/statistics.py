@@ -8,11 +8,9 @@ from django.db.models.functions import TruncDate
 
 from agents.callers import Caller
 from reviews.lifecycle import Status
-from reviews.models import Kind, Priority, ReviewItem
+from reviews.models import INTERRUPTS, REQUESTS, Kind, Priority, ReviewItem
 from reviews.selectors import visible_to, with_effective_status
 
-INTERRUPTS = (Kind.APPROVAL, Kind.CONFIRMATION, Kind.INPUT, Kind.FEEDBACK)
-REQUESTS = tuple(kind for kind in Kind if kind not in INTERRUPTS)
 ANSWERED = (Status.APPROVED, Status.FULFILLED, Status.REJECTED)
 DAYS = 30
 
