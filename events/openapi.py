@@ -14,6 +14,7 @@ EXPLAINED = {
     403: "The caller may not do this.",
     404: "There is nothing here that the caller may see.",
     409: "It is no longer open; `code` says why and `current` shows it as it stands.",
+    410: "The secret answers are leased, acknowledged or purged; `code` says which.",
     412: "What was shown is not what is stored.",
     413: "The body is larger than 256 KiB.",
     415: "The body is not application/json.",

@@ -125,6 +125,21 @@ def check_admitted(schema: Any, value: Any, at: str) -> None:
         raise invalid(_told(_errors(validator, value, every=checks <= _CHECKS_TO_NAME_ALL), at))
 
 
+def compile_pattern(pattern: str) -> jsonschema_rs.Draft202012Validator:
+    """Return the validator of texts that match a stranger's *pattern* from end to end.
+
+    Raises:
+        SchemaError: it is none, or one that looks ahead or back.
+    """
+    _compile_strangers({"pattern": pattern})  # by itself: a bracket too many must not close ours
+    return _compile_strangers({"pattern": f"^(?:{pattern})$"})
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Say whether all of *text* matches *pattern*, in linear time."""
+    return bool(compile_pattern(pattern).is_valid(text))
+
+
 def _errors(
     validator: jsonschema_rs.Draft202012Validator, value: Any, *, every: bool
 ) -> Iterable[jsonschema_rs.ValidationError]:

@@ -22,8 +22,9 @@ from events.consumers import AgentConsumer, OperatorConsumer  # noqa: E402
 from hitl_project.limits import BodyLimit  # noqa: E402
 from interrupts.express import routes  # noqa: E402
 from interrupts.waiting import route as interrupts_route  # noqa: E402
+from requests_app.waiting import route as requests_route  # noqa: E402
 
-WAITING = (interrupts_route, events_route)
+WAITING = (interrupts_route, requests_route, events_route)
 hot_and_django = express.asgi(django_app, routes)
 
 

@@ -4,25 +4,40 @@ Secrets that nobody set are drawn once and kept beside the data, readable by the
 sessions and keys survive a restart without a value in the code.
 """
 
+import base64
+import fcntl
 import json
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
 
-def generated_secret(folder: Path, name: str) -> str:
+def token() -> str:
+    """Draw a secret text."""
+    return secrets.token_urlsafe(48)
+
+
+def secrets_key() -> str:
+    """Draw a key that seals secret answers: 32 bytes in URL-safe base64."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+
+
+def generated_secret(folder: Path, name: str, draw: Callable[[], str] = token) -> str:
     """Return the secret called *name* from ``folder/secrets.json``, drawing it on first use."""
     path = folder / "secrets.json"
     try:
-        kept: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
-        if name not in kept:
-            kept[name] = secrets.token_urlsafe(48)
-            draft = path.with_suffix(f".{os.getpid()}")
-            draft.touch(mode=0o600)
-            draft.write_text(json.dumps(kept, indent=2))
-            draft.replace(path)
+        with (folder / "secrets.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # two that start at once must not draw two
+            kept: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+            if name not in kept:
+                kept[name] = draw()
+                draft = path.with_suffix(f".{os.getpid()}")
+                draft.touch(mode=0o600)
+                draft.write_text(json.dumps(kept, indent=2))
+                draft.replace(path)
     except (OSError, ValueError) as problem:
         raise ImproperlyConfigured(f"Cannot read or write {path}: {problem}. Set HITL_DATA_DIR.") from problem
     return kept[name]
@@ -36,3 +51,21 @@ def data_folder(chosen: str, default: Path) -> Path:
     except OSError as problem:
         raise ImproperlyConfigured(f"HITL_DATA_DIR {folder} cannot be created: {problem}.") from problem
     return folder
+
+
+def secrets_keys(text: str) -> dict[int, str]:
+    """Read ``2:key,1:key``, the keys that seal secret answers by version; the first is the one in use."""
+    keys: dict[int, str] = {}
+    for part in text.split(","):
+        version, colon, key = part.strip().partition(":")
+        try:
+            fits = len(base64.urlsafe_b64decode(key)) == 32
+        except ValueError:
+            fits = False
+        if not (colon and version.isascii() and version.isdigit() and int(version) > 0 and fits):
+            raise ImproperlyConfigured(
+                "HITL_SECRETS_KEYS must read version:key,version:key; a key is 32 bytes in URL-safe base64."
+                " Make one with: manage.py rotate_secrets_key --new"
+            )
+        keys[int(version)] = key
+    return keys

@@ -7,9 +7,15 @@ from drf_spectacular.openapi import AutoSchema
 
 from events.openapi import PROBLEM_SCHEMA
 from interrupts.openapi import COMPONENTS as INTERRUPT_COMPONENTS
+from requests_app.openapi import COMPONENTS as REQUEST_COMPONENTS
 from reviews.openapi import COMPONENTS as REVIEW_COMPONENTS
 
-COMPONENTS = {"Problem": PROBLEM_SCHEMA, **REVIEW_COMPONENTS, **INTERRUPT_COMPONENTS}
+COMPONENTS = {
+    "Problem": PROBLEM_SCHEMA,
+    **REVIEW_COMPONENTS,
+    **INTERRUPT_COMPONENTS,
+    **REQUEST_COMPONENTS,
+}
 
 
 def native(endpoints: list[Any]) -> list[Any]:

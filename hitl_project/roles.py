@@ -2,12 +2,13 @@
 
 from typing import Any
 
-VIEW = {"reviews.view_reviewitem", "interrupts.view_interrupt"}
+VIEW = {"reviews.view_reviewitem", "interrupts.view_interrupt", "requests_app.view_actionrequest"}
 DECIDE = {"reviews.decide_reviewitem"}
 AUDIT = {"events.view_event", "events.view_stream", "events.view_joblease", "agents.view_agent"}
 ADMINISTER = {
     *(f"agents.{verb}_{model}" for verb in ("view", "add", "change") for model in ("agent", "key")),
     *(f"auth.{verb}_{model}" for verb in ("view", "add", "change", "delete") for model in ("user", "group")),
+    *(f"requests_app.{verb}_requesttemplate" for verb in ("view", "add", "change", "delete")),
     *(f"django_celery_beat.{verb}_periodictask" for verb in ("view", "change")),
 }
 

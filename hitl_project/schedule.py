@@ -7,6 +7,8 @@ from django.apps import apps as installed
 EVERY = {
     "events.tasks.heartbeat": 10,
     "interrupts.tasks.expire_overdue_interrupts": 30,
+    "requests_app.tasks.expire_overdue_requests": 30,
+    "requests_app.tasks.purge_secrets": 600,
     "agents.tasks.sweep_socket_tickets": 3_600,
     "reviews.tasks.cleanup_resolved_items": 86_400,
 }

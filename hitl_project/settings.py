@@ -14,7 +14,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from structlog.typing import Processor
 
-from hitl_project.environment import data_folder, generated_secret
+from hitl_project.environment import data_folder, generated_secret, secrets_key, secrets_keys
 from hitl_project.logs import without_query_string
 
 django_stubs_ext.monkeypatch()  # Django's generic classes can be written as such: ModelAdmin[Item]
@@ -60,6 +60,11 @@ def one_of(name: str, choices: tuple[str, ...]) -> str:
 DATA_DIR = data_folder(env.str("HITL_DATA_DIR", ""), BASE_DIR / "var")
 SECRET_KEY = env.str("HITL_SECRET_KEY", "") or generated_secret(DATA_DIR, "secret_key")
 HITL_KEY_PEPPER = env.str("HITL_KEY_PEPPER", "") or generated_secret(DATA_DIR, "key_pepper")
+HITL_DEPLOYMENT_ID = env.str("HITL_DEPLOYMENT_ID", "") or generated_secret(DATA_DIR, "deployment_id")
+HITL_SECRETS_KEYS = secrets_keys(
+    env.str("HITL_SECRETS_KEYS", "")
+    or generated_secret(DATA_DIR, "secrets_keys", draw=lambda: f"1:{secrets_key()}")
+)
 
 DEBUG = yes_or_no("HITL_DEBUG", False)
 ALLOWED_HOSTS = env.list("HITL_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
@@ -74,6 +79,8 @@ HITL_CLEANUP_DAYS = whole_number("HITL_CLEANUP_DAYS", 30)
 HITL_CALLS_PER_MINUTE = whole_number("HITL_CALLS_PER_MINUTE", 6_000)
 HITL_OPEN_ITEMS_PER_AGENT = whole_number("HITL_OPEN_ITEMS_PER_AGENT", 1_000)
 HITL_CLAIM_MINUTES = 10
+HITL_SECRETS_HOURS = whole_number("HITL_SECRETS_HOURS", 24)
+HITL_REVEAL_SECONDS = 120
 
 # --- Where things are kept -------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ handler500 = "events.problems.server_error"
 
 api: list[URLPattern | URLResolver] = [
     path("", include("interrupts.urls")),
+    path("", include("requests_app.urls")),
     path("", include("agents.urls")),
     path("", include("reviews.urls")),
 ]

@@ -11,7 +11,7 @@ from events.openapi import IDEMPOTENCY_KEY, WRITE_ERRORS, describe, page_of, que
 from events.problems import invalid
 from interrupts import asking, bodies, selectors, services
 from interrupts.filters import InterruptFilter
-from interrupts.openapi import INTERRUPT_FILTERS, LIST_FILTERS
+from interrupts.openapi import LIST_FILTERS
 from interrupts.serializers import COLUMNS, document, etag, status
 from reviews import services as reviews
 from reviews.api import (
@@ -99,7 +99,7 @@ class InterruptViewSet(ItemViewSet):
         "List the interrupts of a session",
         answer=page_of("Interrupt"),
         errors=(400, 401, 403, 429),
-        parameters=INTERRUPT_FILTERS,
+        parameters=LIST_FILTERS,
     )
     def of_session(self, request: Request, session_id: str) -> Response:
         return self.page(request, session_id=session_id)
@@ -108,7 +108,7 @@ class InterruptViewSet(ItemViewSet):
         "List the interrupts of an agent, by the name it gave",
         answer=page_of("Interrupt"),
         errors=(400, 401, 403, 429),
-        parameters=INTERRUPT_FILTERS,
+        parameters=LIST_FILTERS,
     )
     def of_agent(self, request: Request, agent_name: str) -> Response:
         return self.page(request, agent_name=agent_name)

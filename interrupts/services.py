@@ -212,24 +212,21 @@ def _decide(
     comment: str,
     content_hash: str,
 ) -> None:
-    # Taken anew: what was changed behind the API must not pass as what was shown.
-    stored = interrupt.stored_hash()
-    shown = Q(content_hash=stored) & Q(content_hash=content_hash or stored)
     with log.unit_of_work():
         perform(
             transition,
             interrupt,
             actor=by.actor,
-            changes={"resolved_by": by.name, "claimed_by": None, "claimed_until": None},
+            changes=reviews.resolved_by(by),
             child_changes=answer,
-            guards={"stale": shown, "claimed": claim_is_free_for(by.user)},
+            guards=reviews.deciding(interrupt, by, content_hash),
             data={
                 **interrupt.headline,
                 **told,
                 "comment": comment,
                 "resolved_by": by.name,
                 "tool_args": interrupt.tool_args,
-                "content_hash": stored,
+                "content_hash": interrupt.content_hash,
             },
         )
     logger.info(

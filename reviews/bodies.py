@@ -22,7 +22,7 @@ PRIORITY: Schema = {
     "default": "medium",
     "description": "`urgent` is read as critical.",
 }
-EXPIRY: Schema = {
+DEADLINE: Schema = {
     "expires_in": {
         "type": "integer",
         "minimum": 1,
@@ -34,6 +34,9 @@ EXPIRY: Schema = {
         "format": "date-time",
         "description": "Or the moment itself, at most a year ahead.",
     },
+}
+EXPIRY: Schema = {
+    **DEADLINE,
     "on_timeout": {
         "enum": OnTimeout.values,
         "default": "expire",

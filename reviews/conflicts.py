@@ -15,7 +15,7 @@ GUARDS = {
 }
 GONE = {
     "acknowledged": "These answers were acknowledged, and with that destroyed.",
-    "leased": "These answers were revealed a moment ago. Unless acknowledged, they can be revealed again soon.",
+    "leased": "These answers were revealed a moment ago. Unless acknowledged, they can be had again soon.",
     "purged": "These answers were not fetched in time, and have been destroyed.",
 }
 NOT_YET: dict[str, tuple[str, str]] = {

@@ -6,11 +6,14 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import QueryDict
-from django_filters import FilterSet, IsoDateTimeFilter
+from django_filters import CharFilter, FilterSet, IsoDateTimeFilter, TypedChoiceFilter
 from django_filters.fields import IsoDateTimeField
 
 from events.problems import invalid
 from reviews import paging
+from reviews.bodies import priority_of
+from reviews.models import Priority
+from reviews.selectors import having_status, is_open
 
 
 class MomentField(IsoDateTimeField):  # type: ignore[misc]
@@ -55,3 +58,32 @@ class StrictFilterSet(FilterSet):  # type: ignore[misc]
             raise invalid({field: [str(e) for e in errors] for field, errors in filters.errors.items()})
         narrowed: QuerySet[Any] = filters.qs
         return narrowed
+
+
+class ItemFilter(StrictFilterSet):
+    """Narrow items by what all kinds have."""
+
+    session_id = CharFilter()
+    run_id = CharFilter()
+    priority = TypedChoiceFilter(
+        choices=[(name, name) for name in (*Priority.labels, "urgent")], coerce=priority_of, empty_value=None
+    )
+    key = CharFilter(field_name="idempotency_key")
+    pending_only = TypedChoiceFilter(
+        choices=[(word, word) for word in ("true", "false", "1", "0")],
+        coerce=lambda word: word in ("true", "1"),
+        empty_value=None,
+        method="open_only",
+    )
+    created_after = MomentFilter(field_name="created_at", lookup_expr="gt")
+    created_before = MomentFilter(field_name="created_at", lookup_expr="lt")
+    q = CharFilter(method="search")
+
+    def by_status(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return rows.filter(having_status(value))
+
+    def open_only(self, rows: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:
+        return rows.filter(is_open()) if value else rows
+
+    def search(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        raise NotImplementedError

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from events.openapi import CURSOR, LIMIT, query
+from reviews.models import Priority
+
 _COUNTS = {"type": "object", "additionalProperties": {"type": "integer"}}
 _HOURS = {"type": ["number", "null"]}
 _TEXT = {"type": "string"}
@@ -24,6 +27,59 @@ def _figures(noun: str) -> dict[str, Any]:
 
 def _all_required(properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+TIME = {"type": "string", "format": "date-time"}
+TIME_OR_NONE = {"type": ["string", "null"], "format": "date-time"}
+TEXT = {"type": "string"}
+TEXT_OR_NONE = {"type": ["string", "null"]}
+OBJECT = {"type": "object", "additionalProperties": True}
+SHARED: dict[str, Any] = {
+    "id": TEXT,
+    "title": TEXT,
+    "session_id": TEXT,
+    "agent": {**TEXT, "description": "Whose key asked."},
+    "run_id": TEXT,
+    "priority": {"enum": Priority.labels},
+    "expires_at": TIME_OR_NONE,
+    "metadata": OBJECT,
+    "key": {**TEXT, "description": "The Idempotency-Key it was asked with."},
+    "created_at": TIME,
+    "content_hash": TEXT,
+    "revision": {"type": "integer"},
+    "version": {"type": "integer"},
+    "stage": {"type": "integer"},
+    "claimed_by": TEXT_OR_NONE,
+    "claimed_until": TIME_OR_NONE,
+    "resolved_by": TEXT_OR_NONE,
+    "resolved_at": TIME_OR_NONE,
+    "is_expired": {"type": "boolean"},
+    "is_resolved": {"type": "boolean"},
+    "url": TEXT,
+}
+"""What every kind of item shows, beside its status."""
+
+FILTERS = (
+    query("session_id"),
+    query("run_id"),
+    query("priority", enum=Priority.labels),
+    query("key", "The Idempotency-Key it was asked with."),
+    query("pending_only", "Only what can still be decided.", enum=["true", "false", "1", "0"]),
+    query("created_after", type="string", format="date-time"),
+    query("created_before", type="string", format="date-time"),
+    CURSOR,
+    LIMIT,
+)
+
+
+def item_component(own: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a kind of item that has *own* properties beside the shared ones."""
+    told = {
+        "history": {"type": "array", "items": OBJECT, "description": "What happened to it, oldest first."},
+        "comment": OBJECT,
+    }
+    properties = {**SHARED, **own}
+    return {"type": "object", "properties": {**properties, **told}, "required": list(properties)}
 
 
 COMPONENTS = {

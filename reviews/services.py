@@ -22,6 +22,33 @@ COMMENT_LIMIT = 10_000
 COMMENTED, COMMENTS_OF_AN_AGENT = "hitl.item.commented", 100
 
 
+HELD_BY_NOBODY = {"claimed_by": None, "claimed_until": None}
+
+
+def held_by(caller: Caller) -> dict[str, Any]:
+    """Return the columns of an item that *caller* holds for the next minutes."""
+    lease = dt.timedelta(minutes=settings.HITL_CLAIM_MINUTES)
+    return {"claimed_by": caller.user, "claimed_until": Now() + lease}
+
+
+def resolved_by(caller: Caller) -> dict[str, Any]:
+    """Return the columns of an item that *caller* has decided."""
+    return {"resolved_by": caller.name, **HELD_BY_NOBODY}
+
+
+def deciding(item: ReviewItem, by: Caller, content_hash: str) -> dict[str, Q]:
+    """Return the guards of a decision: it is about what is stored and was shown, and nobody else is at it."""
+    # Taken anew: what was changed behind the API must not pass as what was shown.
+    stored = item.stored_hash()
+    shown = Q(content_hash=stored) & Q(content_hash=content_hash or stored)
+    return {"stale": shown, "claimed": claim_is_free_for(by.user)}
+
+
+def releasable_by(caller: Caller) -> Q:
+    """Match what *caller* may give back: what nobody else holds, or as an administrator anything."""
+    return Q() if caller.has_perm("agents.change_agent") else claim_is_free_for(caller.user)
+
+
 def claim(item: ReviewItem, *, by: Caller) -> None:
     """Take *item* for ten minutes, so that nobody else works on it; claiming again renews.
 
@@ -32,10 +59,7 @@ def claim(item: ReviewItem, *, by: Caller) -> None:
         CLAIM,
         item,
         actor=by.actor,
-        changes={
-            "claimed_by": by.user,
-            "claimed_until": Now() + dt.timedelta(minutes=settings.HITL_CLAIM_MINUTES),
-        },
+        changes=held_by(by),
         guards={"claimed": claim_is_free_for(by.user)},
         data={"claimed_by": by.name},
     )
@@ -47,14 +71,7 @@ def release(item: ReviewItem, *, by: Caller) -> None:
     Raises:
         TransitionConflict: it is no longer open, or (``claimed``) somebody else holds it.
     """
-    mine = Q() if by.has_perm("agents.change_agent") else claim_is_free_for(by.user)
-    perform(
-        RELEASE,
-        item,
-        actor=by.actor,
-        changes={"claimed_by": None, "claimed_until": None},
-        guards={"claimed": mine},
-    )
+    perform(RELEASE, item, actor=by.actor, changes=HELD_BY_NOBODY, guards={"claimed": releasable_by(by)})
 
 
 def comment(item: ReviewItem, *, by: Caller, body: str) -> dict[str, Any]:

@@ -47,6 +47,14 @@ class Door(Client):
         found: dict[str, Any] = answer.json()
         return found
 
+    def need(self, **fields: Any) -> dict[str, Any]:
+        """Create an action request and return it."""
+        body = {"request_type": "api_key", "title": "A key for Stripe", "description": "To read invoices."}
+        answer = self.post_json("/requests", {**body, **fields})
+        assert answer.status_code == 201, answer.content
+        found: dict[str, Any] = answer.json()
+        return found
+
 
 @pytest.fixture
 def make_user(db: None) -> Callable[..., User]:

@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from agents.models import Agent, Key
 from events.models import Event
 from interrupts.models import Interrupt
+from requests_app.models import ActionRequest, Secret
 from reviews.models import ReviewItem
 from tests.conftest import Door
 
@@ -27,7 +28,8 @@ def let_deadline_pass(interrupt_id: str, *, seconds: int = 1) -> None:
 
 def rows() -> tuple[int, ...]:
     """Count what a call may have written."""
-    return tuple(model._base_manager.count() for model in (ReviewItem, Interrupt, Event, Agent, Key))
+    models = (ReviewItem, Interrupt, ActionRequest, Secret, Event, Agent, Key)
+    return tuple(model._base_manager.count() for model in models)
 
 
 def problem(answer: Any, status: int, code: str = "") -> dict[str, Any]:

@@ -5,21 +5,20 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('agents', '0001_initial'),
-        ('reviews', '0001_initial'),
+        ("agents", "0001_initial"),
+        ("reviews", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='reviewitem',
-            name='leased_until',
+            model_name="reviewitem",
+            name="leased_until",
             field=models.DateTimeField(blank=True, null=True),
         ),
         migrations.AddIndex(
-            model_name='reviewitem',
-            index=models.Index(fields=['agent_name', 'id'], name='item_by_label'),
+            model_name="reviewitem",
+            index=models.Index(fields=["agent_name", "id"], name="item_by_label"),
         ),
     ]

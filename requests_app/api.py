@@ -1,0 +1,198 @@
+"""The HTTP routes of action requests: read the body, call the verb, show it (contract)."""
+
+from typing import Any
+
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agents.models import SECRETS
+from agents.permissions import Access
+from agents.viewsets import CallerViewSet
+from events.openapi import IDEMPOTENCY_KEY, WRITE_ERRORS, describe, query, ref
+from requests_app import asking, bodies, selectors, services
+from requests_app.filters import RequestFilter
+from requests_app.models import RequestTemplate
+from requests_app.openapi import LIST_FILTERS
+from requests_app.serializers import COLUMNS, document, template
+from reviews.api import (
+    DECIDES,
+    OPERATES,
+    SHARED_ACCESS,
+    VIEW,
+    ItemViewSet,
+    decider,
+    describe_shared,
+    idempotency_key,
+    sent,
+)
+from reviews.bodies import CANCEL, CLAIM
+from reviews.waiting import timeout_of
+
+REVEALS = Access(scope=SECRETS)
+ANSWER = ref("ActionRequest")
+
+
+@describe_shared("ActionRequest", *LIST_FILTERS)
+class ActionRequestViewSet(ItemViewSet):
+    """An agent needs something done that only a person can do."""
+
+    access = {
+        **SHARED_ACCESS,
+        "start_review": OPERATES,
+        "progress": DECIDES,
+        "fulfill": DECIDES,
+        "reveal": REVEALS,
+        "ack": REVEALS,
+    }
+    filters = RequestFilter
+    columns = COLUMNS
+    document = document
+
+    def rows(self) -> Any:
+        return selectors.list_requests(self.caller)
+
+    @describe(
+        "Ask a person to do something",
+        body=bodies.CREATE,
+        answer=ANSWER,
+        status=201,
+        errors=(400, 401, 403, 413, 415, 422, 429),
+        parameters=(IDEMPOTENCY_KEY,),
+        also={200: ANSWER},
+        description="`title` and `description` are needed, unless a `template` says them.",
+    )
+    def create(self, request: Request) -> Response:
+        body = sent(request, bodies.CREATE)
+        asked, new = asking.create_request(self.caller, key=idempotency_key(request), **body)
+        return Response(document(vars(asked)), status=201) if new else self.shown(asked)
+
+    @describe(
+        "Wait until somebody has answered",
+        answer=ANSWER,
+        errors=(400, 401, 403, 404, 429),
+        parameters=(
+            query("timeout", "Seconds to hold at most.", type="integer", minimum=1, maximum=60, default=30),
+        ),
+        description="Holds until it is no longer open or the time is up, then shows it.",
+    )
+    @action(detail=True)
+    def wait(self, request: Request, pk: str) -> Response:
+        # As for interrupts: where sockets are served this never gets here (see requests_app.waiting).
+        timeout_of(request.query_params)
+        return self.shown(self.find(pk))
+
+    @describe("Take it in hand", body=CLAIM, answer=ANSWER, errors=WRITE_ERRORS)
+    @action(detail=True, methods=["post"])
+    def start_review(self, request: Request, pk: str) -> Response:
+        sent(request, CLAIM)
+        asked = self.find(pk)
+        services.start_review(asked, by=self.caller)
+        return self.shown(asked)
+
+    def give_back(self, item: Any) -> None:
+        services.release(item, by=self.caller)
+
+    @describe(
+        "Say how far it is",
+        body=bodies.PROGRESS,
+        answer=ANSWER,
+        errors=WRITE_ERRORS,
+        description="Ticks off steps of the `checklist`; the agent gets an event with the note.",
+    )
+    @action(detail=True, methods=["post"])
+    def progress(self, request: Request, pk: str) -> Response:
+        body = sent(request, bodies.PROGRESS)
+        asked = self.find(pk)
+        services.note_progress(
+            asked,
+            by=decider(self.caller, body),
+            done=body.get("done", []),
+            undone=body.get("undone", []),
+            note=body.get("note", ""),
+        )
+        return self.shown(asked)
+
+    @describe(
+        "Fulfill it",
+        body=bodies.FULFILL,
+        answer=ANSWER,
+        errors=WRITE_ERRORS,
+        description="Every required field must be there and valid. Secret answers are sealed, never shown.",
+    )
+    @action(detail=True, methods=["post"])
+    def fulfill(self, request: Request, pk: str) -> Response:
+        body = sent(request, bodies.FULFILL)
+        asked = self.find(pk)
+        services.fulfill(
+            asked,
+            by=decider(self.caller, body, "fulfilled_by"),
+            response_data=body.get("response_data", {}),
+            notes=body.get("notes", ""),
+            content_hash=body.get("content_hash", ""),
+        )
+        return self.shown(asked)
+
+    @describe("Turn it down", body=bodies.REJECT, answer=ANSWER, errors=WRITE_ERRORS)
+    @action(detail=True, methods=["post"])
+    def reject(self, request: Request, pk: str) -> Response:
+        body = sent(request, bodies.REJECT)
+        asked = self.find(pk)
+        services.reject(
+            asked,
+            by=decider(self.caller, body, "rejected_by"),
+            reason=body["reason"],
+            code=body.get("code", "other"),
+            content_hash=body.get("content_hash", ""),
+        )
+        return self.shown(asked)
+
+    @describe("Take it back", body=CANCEL, answer=ANSWER, errors=WRITE_ERRORS)
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str) -> Response:
+        body = sent(request, CANCEL)
+        asked = self.find(pk)
+        services.cancel(asked, by=self.caller, reason=body.get("reason", ""))
+        return self.shown(asked)
+
+    @describe(
+        "Fetch the secret answers",
+        body=bodies.NOTHING,
+        answer=ref("Revealed"),
+        errors=(*WRITE_ERRORS, 410),
+        description="Only the asking agent's key, with scope `secrets`. Acknowledge before the lease ends.",
+    )
+    @action(detail=True, methods=["post"])
+    def reveal(self, request: Request, pk: str) -> Response:
+        sent(request, bodies.NOTHING)
+        revealed = services.reveal(self.find(pk), by=self.caller)
+        return Response(revealed, headers={"Cache-Control": "no-store"})
+
+    @describe(
+        "Acknowledge the secret answers, and have them destroyed",
+        body=bodies.NOTHING,
+        answer=ANSWER,
+        errors=(*WRITE_ERRORS, 410),
+    )
+    @action(detail=True, methods=["post"])
+    def ack(self, request: Request, pk: str) -> Response:
+        sent(request, bodies.NOTHING)
+        asked = self.find(pk)
+        services.acknowledge(asked, by=self.caller)
+        return self.shown(asked)
+
+
+class TemplateViewSet(CallerViewSet):
+    """What agents need not write themselves."""
+
+    access = {"list": Access(scope="create", permission=VIEW)}
+
+    @describe(
+        "List the templates of requests",
+        answer={"type": "object", "properties": {"results": {"type": "array", "items": ref("Template")}}},
+        errors=(401, 403, 429),
+    )
+    def list(self, request: Request) -> Response:
+        return Response(
+            {"results": [template(row) for row in RequestTemplate.objects.filter(is_active=True)]}
+        )

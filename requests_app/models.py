@@ -1,0 +1,129 @@
+"""The human action request: what an agent needs that only a person can do, and what came of it."""
+
+from typing import Any
+
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from requests_app.fields import Field, fields_of
+from reviews.models import REQUESTS, Kind, Priority, ReviewItem
+
+TYPES = [(kind.value, kind.label) for kind in REQUESTS]
+
+
+class RejectionCode(models.TextChoices):
+    """Why a request was turned down, for programs."""
+
+    CANNOT_BE_DONE = "cannot_be_done"
+    NOT_ALLOWED = "not_allowed"
+    UNCLEAR = "unclear"
+    DUPLICATE = "duplicate"
+    OTHER = "other"
+
+
+class ActionRequest(ReviewItem):
+    """Ask a person to do something and to fill in what comes of it.
+
+    ``required_fields`` stays as it was sent; :attr:`fields` reads it. ``response_data`` holds the plain
+    answers; the names of the secret ones are in ``sealed_fields``, and they themselves are :class:`Secret`.
+    """
+
+    description = models.TextField()
+    required_fields: Any = models.JSONField(default=dict, blank=True)
+    context: Any = models.JSONField(default=dict, blank=True)
+    workflow_id = models.CharField(max_length=255, blank=True)
+    template = models.CharField(max_length=64, blank=True)
+    checklist: Any = models.JSONField(default=list, blank=True)
+    response_data: Any = models.JSONField(null=True, blank=True)
+    notes = models.TextField(blank=True)
+    rejection_reason = models.TextField(blank=True)
+    rejection_code = models.CharField(max_length=16, blank=True, choices=RejectionCode)
+    sealed_fields: Any = models.JSONField(default=list, blank=True)
+    was_purged = models.BooleanField(default=False)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["workflow_id", "reviewitem_ptr"],
+                name="request_by_workflow",
+                condition=~Q(workflow_id=""),
+            )
+        ]
+
+    @property
+    def fields(self) -> list[Field]:
+        """Return what a person is asked to fill in."""
+        return fields_of(self.required_fields)
+
+    @property
+    def content(self) -> dict[str, Any]:
+        return {
+            "request_type": self.kind,
+            "title": self.title,
+            "description": self.description,
+            "required_fields": self.required_fields,
+            "context": self.context,
+        }
+
+    @property
+    def headline(self) -> dict[str, Any]:
+        return {"kind": self.kind, "title": self.title, "workflow_id": self.workflow_id}
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        return {
+            **self.headline,
+            "description": self.description,
+            "required_fields": self.required_fields,
+            "context": self.context,
+            "priority": Priority(self.priority).label,
+            "agent_id": self.agent_name,
+        }
+
+
+class Secret(models.Model):
+    """Keep one secret answer, sealed, until its agent has fetched it.
+
+    The value is encrypted by a key of its own, and that key by the deployment's key *key_version*.
+    """
+
+    request = models.ForeignKey(ActionRequest, on_delete=models.CASCADE, related_name="secrets")
+    field = models.CharField(max_length=100)
+    key_version = models.PositiveIntegerField()
+    wrapped_key = models.BinaryField()
+    sealed_value = models.BinaryField()
+    created_at = models.DateTimeField(db_default=Now(), db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["request", "field"], name="secret_once")]
+
+    def __str__(self) -> str:
+        return f"{self.field} of {self.request_id}"
+
+
+class RequestTemplate(models.Model):
+    """Say once how a kind of errand is asked for; an agent names it and fills in the rest."""
+
+    name = models.CharField(
+        primary_key=True,
+        max_length=64,
+        validators=[
+            RegexValidator(r"^[a-z0-9][a-z0-9_-]*$", "Small letters, digits, dashes and underscores.")
+        ],
+    )
+    request_type = models.CharField(max_length=24, choices=TYPES, default=Kind.CUSTOM)
+    title = models.CharField(max_length=200)
+    description = models.TextField()
+    required_fields: Any = models.JSONField(default=dict, blank=True)
+    checklist: Any = models.JSONField(default=list, blank=True)
+    priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.MEDIUM)
+    expires_in_hours = models.PositiveIntegerField(default=72)
+    is_active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
