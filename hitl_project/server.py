@@ -23,6 +23,7 @@ OPTIONS: dict[str, Any] = {
     "access_log": False,
     "proxy_headers": settings.SECURE_PROXY_SSL_HEADER is not None,  # uvicorn believes any local caller
     "ws_max_size": 64 * 1024,
+    "timeout_keep_alive": 75,  # longer than a proxy's: whoever keeps a connection must not find it shut
     "timeout_graceful_shutdown": 5,
 }
 UNREAD_MILLISECONDS = 20_000

@@ -98,7 +98,7 @@ class InterruptViewSet(ItemViewSet):
     @describe(
         "List the interrupts of a session",
         answer=page_of("Interrupt"),
-        errors=(400, 401, 403, 429),
+        errors=(400, 401, 403, 404, 429),
         parameters=LIST_FILTERS,
     )
     def of_session(self, request: Request, session_id: str) -> Response:
@@ -107,7 +107,7 @@ class InterruptViewSet(ItemViewSet):
     @describe(
         "List the interrupts of an agent, by the name it gave",
         answer=page_of("Interrupt"),
-        errors=(400, 401, 403, 429),
+        errors=(400, 401, 403, 404, 429),
         parameters=LIST_FILTERS,
     )
     def of_agent(self, request: Request, agent_name: str) -> Response:

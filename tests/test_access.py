@@ -25,6 +25,15 @@ AUDITORS = {"carol", "ada"}
 NOBODY: set[str] = set()
 
 
+NEED = {
+    "request_type": "api_key",
+    "title": "A key",
+    "description": "To read.",
+    "required_fields": {"key": {"label": "Key", "type": "secret"}},
+}
+ANSWER = {"response_data": {"key": "sk_1"}}
+
+
 @dataclass(frozen=True)
 class Route:
     """Say who may: keys by *scope*, people by name. *first* is what a reviewer has done before."""
@@ -73,6 +82,20 @@ ROUTES = [
     Route("POST /interrupts/<pk>/revise", "create", NOBODY, {"reason": "y"}, first="request_changes"),
     Route("POST /interrupts/<pk>/consume", "create", NOBODY, {"tool_args": {}}, first="approve"),
     Route("POST /interrupts/<pk>/outcome", "create", NOBODY, {"status": "succeeded"}, first="approve"),
+    Route("POST /requests", "create", NOBODY, NEED, 201),
+    Route("GET /requests", "read", VIEWERS),
+    Route("GET /request_templates", "create", VIEWERS),
+    Route("GET /requests/<pk>", "read", VIEWERS),
+    Route("GET /requests/<pk>/wait", "read", VIEWERS),
+    Route("POST /requests/<pk>/start_review", "", REVIEWERS, {}),
+    Route("POST /requests/<pk>/release", "", REVIEWERS, {}, first="start_review"),
+    Route("POST /requests/<pk>/progress", "on_behalf", REVIEWERS, {"user_id": "u", "note": "x"}),
+    Route("POST /requests/<pk>/fulfill", "on_behalf", REVIEWERS, {"fulfilled_by": "u", **ANSWER}),
+    Route("POST /requests/<pk>/reject", "on_behalf", REVIEWERS, {"rejected_by": "u", "reason": "x"}),
+    Route("POST /requests/<pk>/cancel", "cancel", REVIEWERS, {}),
+    Route("POST /requests/<pk>/comments", "create", VIEWERS, {"body": "x"}, 201),
+    Route("POST /requests/<pk>/reveal", "secrets", NOBODY, {}, first="fulfill"),
+    Route("POST /requests/<pk>/ack", "secrets", NOBODY, {}, first="reveal"),
     Route("GET /statistics", "read", VIEWERS),
     Route("GET /events", "stream", AUDITORS),
     Route("POST /ws/ticket", "stream", NOBODY, {}, 201),
@@ -113,11 +136,23 @@ class House:
         self.owner, self.reviewer, self.doors = owner, reviewer, doors
 
     def ask(self, route: Route) -> str:
-        asked = self.owner.ask(session_id="s", **route.fields)
-        if route.first:
-            done = self.reviewer.post_json(f"/interrupts/{asked['id']}/{route.first}", {"comment": "x"})
-            assert done.status_code == 200
+        if route.call.split("/")[1] == "requests":
+            asked = self.owner.need(**NEED)
+            if route.first == "reveal":
+                self.do(self.reviewer, f"/requests/{asked['id']}/fulfill", ANSWER)
+                self.do(self.owner, f"/requests/{asked['id']}/reveal", {})
+            elif route.first:
+                body = ANSWER if route.first == "fulfill" else {}
+                self.do(self.reviewer, f"/requests/{asked['id']}/{route.first}", body)
+        else:
+            asked = self.owner.ask(session_id="s", **route.fields)
+            if route.first:
+                self.do(self.reviewer, f"/interrupts/{asked['id']}/{route.first}", {"comment": "x"})
         return str(asked["id"])
+
+    def do(self, door: Door, path: str, body: dict[str, Any]) -> None:
+        done = door.post_json(path, body)
+        assert done.status_code == 200, done.content
 
     def call(self, route: Route, door: Door, interrupt_id: str = "") -> Any:
         interrupt_id = interrupt_id or self.ask(route)
