@@ -85,3 +85,20 @@ def test_approving_takes_a_dozen(agent: Door, as_ann: Door, django_assert_max_nu
         return door.post_json(f"/interrupts/{asked['id']}/approve", {"content_hash": asked["content_hash"]})
 
     assert count(as_ann, call, django_assert_max_num_queries) <= 14
+
+
+def test_a_request_takes_what_a_question_takes(used_before: Door, django_assert_max_num_queries: Any) -> None:
+    body = {"request_type": "api_key", "title": "A key", "description": "To read."}
+    expected = 6 if connection.vendor == "sqlite" else 4
+    made = count(used_before, lambda door: door.post_json("/requests", body), django_assert_max_num_queries)
+    assert made == expected
+
+
+def test_fulfilling_takes_a_dozen(agent: Door, as_ann: Door, django_assert_max_num_queries: Any) -> None:
+    asked = agent.need(required_fields={"a": "A", "b": {"label": "B", "type": "secret"}})
+    body = {"response_data": {"a": "1", "b": "2"}}
+
+    def call(door: Door) -> Any:
+        return door.post_json(f"/requests/{asked['id']}/fulfill", body)
+
+    assert count(as_ann, call, django_assert_max_num_queries) <= 15
