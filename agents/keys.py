@@ -109,10 +109,15 @@ def create_key(
 
 
 def rotate(key: Key, *, overlap: dt.timedelta, actor: str) -> tuple[Key, str]:
-    """Make a successor of *key*, which itself works on for *overlap* and then expires."""
+    """Make a successor of *key*, which itself works on for *overlap* and then expires.
+
+    The successor holds no longer than *key* was meant to.
+    """
     with log.unit_of_work():
         holder = key.agent or cast(User, key.user)
-        successor, text = create_key(holder, scopes=key.scopes, label=key.label, actor=actor)
+        successor, text = create_key(
+            holder, scopes=key.scopes, label=key.label, expires_at=key.expires_at, actor=actor
+        )
         Key.objects.filter(pk=key.pk).update(expires_at=_sooner(key, overlap))
         _record("hitl.key.rotated", key, actor)
     return successor, text

@@ -13,7 +13,7 @@ import structlog
 from channels.db import database_sync_to_async
 from django.conf import settings
 
-from agents import callers, keys
+from agents import callers, keys, throttles
 from agents.callers import Caller
 from agents.models import STREAM, Key
 from events.consumers import StreamConsumer
@@ -34,8 +34,18 @@ class Listener:
         """Say whether an operator's page is told of *frame*: items to all who may view them."""
         return frame.stream != "system" or self.caller.has_perm("events.view_event")
 
-    def add(self, socket: StreamConsumer) -> None:
-        _Doorkeeper.of_this_loop().sockets[socket] = self
+    def add(self, socket: StreamConsumer) -> bool:
+        """Keep an eye on *socket*; say whether its holder may open one more."""
+        sockets = _Doorkeeper.of_this_loop().sockets
+        theirs = sum(other.caller.actor == self.caller.actor for other in sockets.values())
+        if theirs >= settings.HITL_SOCKETS_PER_CALLER:
+            return False
+        sockets[socket] = self
+        return True
+
+    def may_call(self) -> bool:
+        """Count a call; say whether it is within the limit."""
+        return throttles.allow(self.caller)
 
     def remove(self, socket: StreamConsumer) -> None:
         _Doorkeeper.of_this_loop().sockets.pop(socket, None)

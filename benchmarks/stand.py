@@ -31,7 +31,11 @@ ROOT = Path(__file__).resolve().parent.parent
 REFERENCES = Path(__file__).resolve().parent / "references"
 AGENTS = 16
 PATIENCE = 60
-UNLIMITED = {"HITL_CALLS_PER_MINUTE": "1000000000", "HITL_OPEN_ITEMS_PER_AGENT": "1000000000"}
+UNLIMITED = {
+    "HITL_CALLS_PER_MINUTE": "1000000000",
+    "HITL_OPEN_ITEMS_PER_AGENT": "1000000000",
+    "HITL_SOCKETS_PER_CALLER": "1000000000",
+}
 
 TRUNCATE = """
     SET session_replication_role = replica;

@@ -22,6 +22,7 @@ from events.selectors import Frame
 CLOSE_UNAUTHENTICATED = 4401
 CLOSE_FORBIDDEN = 4403
 CLOSE_TOO_SLOW = 4408
+CLOSE_TOO_MANY = 4429
 PING_SECONDS = 20.0
 SEND_SECONDS = 10.0
 SIGNALS_WAITING = 200
@@ -40,7 +41,9 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if self.listener is None:
             await self.close(CLOSE_UNAUTHENTICATED)
             return
-        self.listener.add(self)
+        if not self.listener.add(self):
+            await self.close(CLOSE_TOO_MANY)
+            return
         await self.start(self._run())
 
     async def disconnect(self, code: int) -> None:
@@ -114,6 +117,11 @@ class AgentConsumer(StreamConsumer):
     async def answer(self, message: dict[str, Any]) -> bool:
         if message.get("type") != "hello":
             return await super().answer(message)
+        if not await database_sync_to_async(self.listener.may_call)():  # a replay is work
+            await self.tell(
+                {"type": "error", "code": "throttled", "detail": "Too many calls. Wait a minute."}
+            )
+            return True
         cursor = message.get("cursor")
         await self.start(self._stream(cursor if isinstance(cursor, str) else None, greet=False))
         return True
@@ -178,6 +186,7 @@ def signal(frame: Frame) -> str:
             "kind": data.get("kind", ""),
             "status": data.get("status", ""),
             "title": data.get("title", ""),
+            "data": {"title": data.get("title", "")},  # where the seed's pages look for it
             "agent": event["agent"],
             "actor": event["actor"],
             "occurred_at": event["occurred_at"],

@@ -77,6 +77,7 @@ HITL_ENABLED = yes_or_no("HITL_ENABLED", True)
 HITL_DEFAULT_EXPIRATION_HOURS = whole_number("HITL_DEFAULT_EXPIRATION_HOURS", 24)
 HITL_CLEANUP_DAYS = whole_number("HITL_CLEANUP_DAYS", 30)
 HITL_CALLS_PER_MINUTE = whole_number("HITL_CALLS_PER_MINUTE", 6_000)
+HITL_SOCKETS_PER_CALLER = whole_number("HITL_SOCKETS_PER_CALLER", 100)  # in one process
 HITL_OPEN_ITEMS_PER_AGENT = whole_number("HITL_OPEN_ITEMS_PER_AGENT", 1_000)
 HITL_CLAIM_MINUTES = 10
 HITL_SECRETS_HOURS = whole_number("HITL_SECRETS_HOURS", 24)
@@ -318,6 +319,7 @@ LOGGING = {
     "loggers": {
         "django_structlog": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},  # a scanner's noise, answered with 400
         "django_celery_beat": {"level": "WARNING"},
         "celery": {"level": "WARNING"},
         "uvicorn": {"level": "WARNING"},

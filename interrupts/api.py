@@ -12,7 +12,7 @@ from events.problems import invalid
 from interrupts import asking, bodies, selectors, services
 from interrupts.filters import InterruptFilter
 from interrupts.openapi import LIST_FILTERS
-from interrupts.serializers import COLUMNS, document, etag, status
+from interrupts.serializers import COLUMNS, document, etag, is_known, status
 from reviews import services as reviews
 from reviews.api import (
     ASKS,
@@ -85,7 +85,8 @@ class InterruptViewSet(ItemViewSet):
     def batch(self, request: Request) -> Response:
         items = sent(request, bodies.BATCH)["items"]
         key = idempotency_key(request)
-        keys = [f"{key}#{number}" if key else "" for number in range(len(items))]
+        # No key of a caller's has this sign: those are ASCII.
+        keys = [f"{key}§{number}" if key else "" for number in range(len(items))]
         asked = asking.ask_all(self.caller, items, keys=keys, batch_id=new_id("bat"))
         new = any(is_new for _, is_new in asked)
         shown = [document(vars(interrupt)) for interrupt, _ in asked] if new else [
@@ -126,7 +127,7 @@ class InterruptViewSet(ItemViewSet):
     def _status(self, request: Request, pk: str) -> Response:
         row = selectors.status_row(self.caller, pk)
         tag = etag(row)
-        if tag in request.META.get("HTTP_IF_NONE_MATCH", ""):
+        if is_known(tag, request.META.get("HTTP_IF_NONE_MATCH", "")):
             return Response(status=304, headers={"ETag": tag})
         return Response(status(row), headers={"ETag": tag, "Cache-Control": "no-cache"})
 

@@ -27,7 +27,7 @@ def status(caller: Caller, call: Call, groups: dict[str, str]) -> Answer:
     """Do what ``InterruptViewSet.status`` does."""
     row = selectors.status_row(caller, groups["pk"])
     tag = serializers.etag(row)
-    if tag in call.headers.get("if-none-match", ""):
+    if serializers.is_known(tag, call.headers.get("if-none-match", "")):
         return 304, b"", {"ETag": tag}
     return 200, orjson.dumps(serializers.status(row)), {"ETag": tag, "Cache-Control": "no-cache"}
 

@@ -60,6 +60,11 @@ def etag(row: Mapping[str, Any]) -> str:
     return f'"{row["pk"]}.{row["version"]}.{row["effective_status"]}"'
 
 
+def is_known(tag: str, if_none_match: str) -> bool:
+    """Say whether an ``If-None-Match`` header names *tag*, or (``*``) anything there is."""
+    return tag in if_none_match or if_none_match.strip() == "*"
+
+
 def _answer(row: Mapping[str, Any], state: str) -> dict[str, Any]:
     reason = row["rejection_reason"]
     if state == Status.REJECTED and not reason and row["resolved_by"] in ("", "system"):

@@ -99,10 +99,10 @@ def respond(
 
 
 def cancel(interrupt: Interrupt, *, by: Caller, reason: str = "") -> None:
-    """Take the question back.
+    """Take the question back: its agent at any time, an operator unless somebody else holds it.
 
     Raises:
-        TransitionConflict: it is no longer open.
+        TransitionConflict: it is no longer open, or held by somebody else.
     """
     perform(
         CANCEL,
@@ -110,6 +110,7 @@ def cancel(interrupt: Interrupt, *, by: Caller, reason: str = "") -> None:
         actor=by.actor,
         changes={"resolved_by": by.name},
         child_changes={"rejection_reason": reason},
+        guards=reviews.cancelling(by),
         data={**interrupt.headline, "reason": reason, "resolved_by": by.name},
     )
 

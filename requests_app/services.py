@@ -164,10 +164,10 @@ def reject(
 
 
 def cancel(request: ActionRequest, *, by: Caller, reason: str = "") -> None:
-    """Take *request* back.
+    """Take *request* back: its agent at any time, an operator unless somebody else holds it.
 
     Raises:
-        TransitionConflict: it is no longer open.
+        TransitionConflict: it is no longer open, or held by somebody else.
     """
     perform(
         CANCEL,
@@ -175,6 +175,7 @@ def cancel(request: ActionRequest, *, by: Caller, reason: str = "") -> None:
         actor=by.actor,
         changes={"resolved_by": by.name, **reviews.HELD_BY_NOBODY},
         child_changes={"rejection_reason": reason},
+        guards=reviews.cancelling(by),
         data={**request.headline, "reason": reason, "resolved_by": by.name},
     )
 

@@ -42,6 +42,8 @@ class StrictFilterSet(FilterSet):  # type: ignore[misc]
             Problem: a parameter that does not exist or has a value that cannot be, each named.
         """
         names = set(query) - set(paging.PARAMETERS)
+        if twice := [name for name, values in query.lists() if len(values) > 1]:
+            raise invalid({name: ["Give this parameter once."] for name in twice})
         if unknown := names - set(cls.base_filters):
             raise invalid(
                 {

@@ -44,6 +44,11 @@ def deciding(item: ReviewItem, by: Caller, content_hash: str) -> dict[str, Q]:
     return {"stale": shown, "claimed": claim_is_free_for(by.user)}
 
 
+def cancelling(by: Caller) -> dict[str, Q]:
+    """Return the guards of taking an item back: people do not do it behind the back of who holds it."""
+    return {} if by.user is None else {"claimed": claim_is_free_for(by.user)}
+
+
 def releasable_by(caller: Caller) -> Q:
     """Match what *caller* may give back: what nobody else holds, or as an administrator anything."""
     return Q() if caller.has_perm("agents.change_agent") else claim_is_free_for(caller.user)

@@ -104,6 +104,15 @@ def test_a_rotated_key_goes_on_for_the_overlap(agent: Door, as_ada: Door, hours:
     assert abs(old.expires_at - timezone.now() - dt.timedelta(hours=overlap)) < dt.timedelta(minutes=1)
 
 
+def test_a_successor_holds_no_longer_than_the_key_was_meant_to(agent: Door, as_ada: Door) -> None:
+    ends = timezone.now() + dt.timedelta(days=2)
+    Key.objects.update(expires_at=ends)
+
+    as_ada.post(f"{KEYS}{Key.objects.get().pk}/rotate/", {"hours": "1"})
+
+    assert Key.objects.order_by("pk").last().expires_at == ends  # type: ignore[union-attr]
+
+
 def test_revoking_asks_first_and_then_ends_the_key(agent: Door, as_ada: Door) -> None:
     key = Key.objects.get()
     assert "cannot be undone" in text_of(as_ada.get(f"{KEYS}{key.pk}/revoke/"))

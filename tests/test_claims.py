@@ -91,3 +91,11 @@ def test_the_agent_takes_back_what_somebody_works_on(agent: Door, as_ann: Door) 
     claim(as_ann, asked["id"])
 
     assert agent.post_json(f"/interrupts/{asked['id']}/cancel").json()["status"] == "cancelled"
+
+
+def test_nobody_cancels_behind_the_back_of_who_holds_it(agent: Door, as_ann: Door, as_bob: Door) -> None:
+    asked = agent.ask()
+    as_ann.post_json(f"/interrupts/{asked['id']}/claim")
+
+    problem(as_bob.post_json(f"/interrupts/{asked['id']}/cancel"), 409, "claimed")
+    assert as_ann.post_json(f"/interrupts/{asked['id']}/cancel").json()["status"] == "cancelled"

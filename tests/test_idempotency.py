@@ -160,3 +160,10 @@ def test_a_replay_is_free_even_when_no_more_may_be_asked(make_agent: MakeAgent, 
 
     assert ask(busy, "k-1").status_code == 200
     problem(ask(busy, "k-2"), 429, "too_many_open")
+
+
+def test_a_batch_and_a_single_question_never_share_a_key(agent: Door) -> None:
+    batch = ask(agent, "k", {"items": [{"reason": "one"}]}, "/interrupts/batch").json()["results"][0]
+
+    assert ask(agent, "k#0", {"reason": "another"}).status_code == 201
+    assert not batch["key"].isascii()

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.conftest import Door
+from tests.conftest import API, Door
 from tests.steps import MakeAgent, let_deadline_pass, problem
 
 
@@ -235,3 +235,9 @@ def test_a_cursor_of_someone_else_shows_nothing_of_theirs(agent: Door, make_agen
     stolen = follow(other, agent.get_json("/interrupts", limit=1).json()["next"])
 
     assert {one["agent"] for one in stolen.json()["results"]} <= {"other"}
+
+
+def test_a_parameter_given_twice_is_refused(agent: Door) -> None:
+    errors = problem(agent.get(f"{API}/interrupts?status=pending&status=approved"), 400)["errors"]
+
+    assert "status" in errors

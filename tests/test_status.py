@@ -36,7 +36,7 @@ def test_a_status_unchanged_is_not_sent_again(agent: Door) -> None:
     assert (again.status_code, again.content, again["ETag"]) == (304, b"", tag)
 
 
-@pytest.mark.parametrize("header", ['W/{}, "other"', '"a", {}', "{}"])
+@pytest.mark.parametrize("header", ['W/{}, "other"', '"a", {}', "{}", "*"])
 def test_the_validator_is_read_as_http_has_it(agent: Door, header: str) -> None:
     path = f"/interrupts/{agent.ask()['id']}/status"
     tag = agent.get_json(path)["ETag"]

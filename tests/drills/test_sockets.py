@@ -265,3 +265,25 @@ def test_foreign_pages_and_strangers_do_not_get_in(site: Site, asker: Caller) ->
 def test_there_is_no_other_socket(site: Site) -> None:
     with pytest.raises((InvalidStatus, ConnectionClosed)):
         connect(ws(site, "/ws/nowhere"))
+
+
+def test_one_caller_cannot_hold_every_socket(new_site: Callable[..., Site]) -> None:
+    site = new_site(clock=False, processes=1, HITL_SOCKETS_PER_CALLER="3").start()
+    asker, other = site.agent(), site.agent()
+    with asker.socket() as one, asker.socket() as two, asker.socket() as three, asker.socket() as four:
+        assert [hear(socket)["type"] for socket in (one, two, three)] == ["hello"] * 3
+        with pytest.raises(ConnectionClosed):
+            four.recv(10)
+        assert four.protocol.close_code == 4429
+        with other.socket() as free:
+            assert hear(free)["type"] == "hello"
+        one.close()
+        eventually(lambda: _hello(asker))
+
+
+def _hello(caller: Caller) -> bool:
+    with caller.socket() as socket:
+        try:
+            return bool(hear(socket)["type"] == "hello")
+        except ConnectionClosed:
+            return False
