@@ -43,7 +43,7 @@ def _draft(by: Caller, body: dict[str, Any], key: str) -> Draft[ActionRequest]:
         body,
         "har",
         kind=Kind(body["request_type"]),
-        title=" ".join(body["title"].split()),
+        title=body["title"],
         agent_name=body.get("agent_id") or by.agent,
         idempotency_key=key,
         body_digest=digest,

@@ -12,11 +12,13 @@ from agents.models import Agent
 from events import signals
 from interrupts import asking, services
 from interrupts.models import Interrupt
+from requests_app.services import expire_overdue
 from tests.conftest import Door
 from tests.steps import let_deadline_pass, status_of
 
 Listen = Callable[[Signal], list[dict[str, Any]]]
 Commit = Callable[..., Any]
+SECRET = {"key": {"label": "Key", "type": "secret"}}
 
 
 @pytest.fixture
@@ -176,3 +178,30 @@ def _caller_of(name: str) -> Any:
     key = Agent.objects.get(name=name).keys.first()
     assert key is not None
     return of_key(key)
+
+
+def test_each_step_of_a_request_is_told_without_its_secrets(
+    agent: Door, as_ann: Door, listen: Listen, commit: Commit
+) -> None:
+    told = {
+        name: listen(getattr(signals, f"request_{name}"))
+        for name in ("created", "in_review", "fulfilled", "rejected", "cancelled", "expired")
+    }
+    with commit():
+        ids = [agent.need(required_fields=SECRET, workflow_id="w-7")["id"] for _ in range(4)]
+        as_ann.post_json(f"/requests/{ids[0]}/start_review")
+        answer = {"response_data": {"key": "sk_canary"}, "notes": "Until March."}
+        as_ann.post_json(f"/requests/{ids[0]}/fulfill", answer)
+        as_ann.post_json(f"/requests/{ids[1]}/reject", {"reason": "No."})
+        agent.post_json(f"/requests/{ids[2]}/cancel")
+        let_deadline_pass(ids[3])
+        expire_overdue()
+
+    assert [one["request"].pk for one in told["created"]] == ids
+    ended = {name: [one["request"].pk for one in found] for name, found in told.items() if name != "created"}
+    assert ended == {
+        "in_review": ids[:1], "fulfilled": ids[:1], "rejected": ids[1:2], "cancelled": ids[2:3], "expired": ids[3:]
+    }  # fmt: skip
+    (fulfilled,) = told["fulfilled"]
+    assert (fulfilled["workflow_id"], fulfilled["fulfilled_by"]) == ("w-7", "ann")
+    assert "sk_canary" not in str(told)
