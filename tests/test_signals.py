@@ -200,7 +200,8 @@ def test_each_step_of_a_request_is_told_without_its_secrets(
     assert [one["request"].pk for one in told["created"]] == ids
     ended = {name: [one["request"].pk for one in found] for name, found in told.items() if name != "created"}
     assert ended == {
-        "in_review": ids[:1], "fulfilled": ids[:1], "rejected": ids[1:2], "cancelled": ids[2:3], "expired": ids[3:]
+        "in_review": ids[:1], "fulfilled": ids[:1], "rejected": ids[1:2],
+        "cancelled": ids[2:3], "expired": ids[3:],
     }  # fmt: skip
     (fulfilled,) = told["fulfilled"]
     assert (fulfilled["workflow_id"], fulfilled["fulfilled_by"]) == ("w-7", "ann")
