@@ -60,6 +60,7 @@ def one_of(name: str, choices: tuple[str, ...]) -> str:
 DATA_DIR = data_folder(env.str("HITL_DATA_DIR", ""), BASE_DIR / "var")
 SECRET_KEY = env.str("HITL_SECRET_KEY", "") or generated_secret(DATA_DIR, "secret_key")
 HITL_KEY_PEPPER = env.str("HITL_KEY_PEPPER", "") or generated_secret(DATA_DIR, "key_pepper")
+HITL_DRAWN = [name for name in ("HITL_DEPLOYMENT_ID", "HITL_SECRETS_KEYS") if not env.str(name, "")]
 HITL_DEPLOYMENT_ID = env.str("HITL_DEPLOYMENT_ID", "") or generated_secret(DATA_DIR, "deployment_id")
 HITL_SECRETS_KEYS = secrets_keys(
     env.str("HITL_SECRETS_KEYS", "")
