@@ -82,6 +82,7 @@ HITL_OPEN_ITEMS_PER_AGENT = whole_number("HITL_OPEN_ITEMS_PER_AGENT", 1_000)
 HITL_CLAIM_MINUTES = 10
 HITL_SECRETS_HOURS = whole_number("HITL_SECRETS_HOURS", 24)
 HITL_REVEAL_SECONDS = 120
+HITL_PROBE_HOSTS = [host.strip().lower() for host in env.list("HITL_PROBE_HOSTS", default=[]) if host.strip()]
 
 # --- Where things are kept -------------------------------------------------------------------------
 
@@ -323,5 +324,6 @@ LOGGING = {
         "celery": {"level": "WARNING"},
         "uvicorn": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
+        "httpcore": {"level": "WARNING"},  # at DEBUG it writes what a probed service answers
     },
 }
