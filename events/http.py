@@ -80,14 +80,14 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _integer(text: str) -> int:
     if len(text) > 17 or abs(int(text)) > EXACT_INTEGER:
-        raise ValueError(f"{text[:24]} is beyond ±2^53; send it as a string")
+        raise ValueError("a number is beyond ±2^53; send it as a string")
     return int(text)
 
 
 def _number(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError(f"{text[:24]} is beyond the range of a double")
+        raise ValueError("a number is beyond the range of a double")
     return number
 
 

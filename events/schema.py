@@ -58,7 +58,11 @@ def _count_patterns(node: Any) -> int:
 def _compiled(text: bytes) -> jsonschema_rs.Draft202012Validator:
     try:
         return jsonschema_rs.Draft202012Validator(
-            orjson.loads(text), offline=True, pattern_options=_PATTERNS, validate_formats=True
+            orjson.loads(text),
+            offline=True,
+            pattern_options=_PATTERNS,
+            validate_formats=True,
+            mask="This",  # no message may repeat what was sent: it may be a secret
         )
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
         raise SchemaError(str(getattr(error, "message", error)).splitlines()[0][:300]) from None

@@ -86,3 +86,24 @@ def review_is_on(app_configs: Any, **kwargs: Any) -> list[CheckWarning]:
     if not settings.HITL_ENABLED:
         return [CheckWarning("HITL_ENABLED is off: approvals and confirmations pass unseen.", id="hitl.W001")]
     return []
+
+
+@register(Tags.security)
+def secret_answers_open_everywhere(app_configs: Any, **kwargs: Any) -> list[CheckWarning]:
+    """Hosts that do not share the data folder would each draw a key that the others cannot open."""
+    if settings.EMBEDDED:
+        return []
+    return [
+        CheckWarning(
+            f"{name} is not set, so each host draws its own and cannot open what another has sealed.",
+            hint=f"Give all processes the same {name}: {HOW_TO_SET[name]}",
+            id="hitl.W002",
+        )
+        for name in settings.HITL_DRAWN
+    ]
+
+
+HOW_TO_SET = {
+    "HITL_DEPLOYMENT_ID": "any text that stays the same as long as the data.",
+    "HITL_SECRETS_KEYS": "1:key, a key being 32 random bytes in URL-safe base64.",
+}

@@ -9,7 +9,8 @@ import fcntl
 import json
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -27,20 +28,41 @@ def secrets_key() -> str:
 
 def generated_secret(folder: Path, name: str, draw: Callable[[], str] = token) -> str:
     """Return the secret called *name* from ``folder/secrets.json``, drawing it on first use."""
+    with _kept_secrets(folder) as kept:
+        if name not in kept:
+            kept[name] = draw()
+        return kept[name]
+
+
+def prepend_secrets_key(folder: Path) -> int:
+    """Put a new key in front of those that ``folder/secrets.json`` keeps; return its version."""
+    with _kept_secrets(folder) as kept:
+        keys = kept["secrets_keys"]
+        version = max(secrets_keys(keys)) + 1
+        kept["secrets_keys"] = f"{version}:{secrets_key()},{keys}"
+        return version
+
+
+@contextmanager
+def _kept_secrets(folder: Path) -> Iterator[dict[str, str]]:
+    """Lend what ``folder/secrets.json`` holds, and write it back, all or nothing, where it was changed."""
     path = folder / "secrets.json"
     try:
         with (folder / "secrets.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # two that start at once must not draw two
             kept: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
-            if name not in kept:
-                kept[name] = draw()
+            before = dict(kept)
+            yield kept
+            if kept != before:
                 draft = path.with_suffix(f".{os.getpid()}")
                 draft.touch(mode=0o600)
-                draft.write_text(json.dumps(kept, indent=2))
+                with draft.open("w") as file:
+                    file.write(json.dumps(kept, indent=2))
+                    file.flush()
+                    os.fsync(file.fileno())  # a key that seals must not be lost with the power
                 draft.replace(path)
     except (OSError, ValueError) as problem:
         raise ImproperlyConfigured(f"Cannot read or write {path}: {problem}. Set HITL_DATA_DIR.") from problem
-    return kept[name]
 
 
 def data_folder(chosen: str, default: Path) -> Path:

@@ -8,7 +8,11 @@ AUDIT = {"events.view_event", "events.view_stream", "events.view_joblease", "age
 ADMINISTER = {
     *(f"agents.{verb}_{model}" for verb in ("view", "add", "change") for model in ("agent", "key")),
     *(f"auth.{verb}_{model}" for verb in ("view", "add", "change", "delete") for model in ("user", "group")),
-    *(f"requests_app.{verb}_requesttemplate" for verb in ("view", "add", "change", "delete")),
+    *(
+        f"requests_app.{verb}_{model}"
+        for verb in ("view", "add", "change", "delete")
+        for model in ("requesttemplate", "probe")
+    ),
     *(f"django_celery_beat.{verb}_periodictask" for verb in ("view", "change")),
 }
 

@@ -60,6 +60,7 @@ def one_of(name: str, choices: tuple[str, ...]) -> str:
 DATA_DIR = data_folder(env.str("HITL_DATA_DIR", ""), BASE_DIR / "var")
 SECRET_KEY = env.str("HITL_SECRET_KEY", "") or generated_secret(DATA_DIR, "secret_key")
 HITL_KEY_PEPPER = env.str("HITL_KEY_PEPPER", "") or generated_secret(DATA_DIR, "key_pepper")
+HITL_DRAWN = [name for name in ("HITL_DEPLOYMENT_ID", "HITL_SECRETS_KEYS") if not env.str(name, "")]
 HITL_DEPLOYMENT_ID = env.str("HITL_DEPLOYMENT_ID", "") or generated_secret(DATA_DIR, "deployment_id")
 HITL_SECRETS_KEYS = secrets_keys(
     env.str("HITL_SECRETS_KEYS", "")
@@ -82,6 +83,7 @@ HITL_OPEN_ITEMS_PER_AGENT = whole_number("HITL_OPEN_ITEMS_PER_AGENT", 1_000)
 HITL_CLAIM_MINUTES = 10
 HITL_SECRETS_HOURS = whole_number("HITL_SECRETS_HOURS", 24)
 HITL_REVEAL_SECONDS = 120
+HITL_PROBE_HOSTS = [host.strip().lower() for host in env.list("HITL_PROBE_HOSTS", default=[]) if host.strip()]
 
 # --- Where things are kept -------------------------------------------------------------------------
 
@@ -324,5 +326,6 @@ LOGGING = {
         "celery": {"level": "WARNING"},
         "uvicorn": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
+        "httpcore": {"level": "WARNING"},  # at DEBUG it writes what a probed service answers
     },
 }

@@ -8,9 +8,9 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from events.untrusted import pretty, visible
-from interrupts.fields import MISSING, JSONValueField, field_of_schema, field_of_value, same
 from interrupts.models import Interrupt
 from interrupts.presentation import ONE_BY_ONE, confirmation_word, has_long_text
+from reviews.fields import MISSING, JSONValueField, field_of_schema, field_of_value, same
 from reviews.models import Priority
 from reviews.services import COMMENT_LIMIT
 

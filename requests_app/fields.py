@@ -189,6 +189,8 @@ def _unfit(field: Field) -> list[str]:
 
 def _is_date(text: str) -> bool:
     try:
-        return len(text) == 10 and bool(dt.date.fromisoformat(text))
+        return (
+            dt.date.fromisoformat(text).isoformat() == text
+        )  # a week (2030-W05-4) is another way to write it
     except ValueError:
         return False

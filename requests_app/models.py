@@ -2,15 +2,18 @@
 
 from typing import Any
 
-from django.core.validators import RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from requests_app.fields import Field, fields_of
 from reviews.models import REQUESTS, Kind, Priority, ReviewItem
 
 TYPES = [(kind.value, kind.label) for kind in REQUESTS]
+NAME = RegexValidator(r"^[a-z0-9][a-z0-9_-]*\Z", "Small letters, digits, dashes and underscores.")
+YEAR_HOURS = 365 * 24
 
 
 class RejectionCode(models.TextChoices):
@@ -106,20 +109,45 @@ class Secret(models.Model):
 class RequestTemplate(models.Model):
     """Say once how a kind of errand is asked for; an agent names it and fills in the rest."""
 
-    name = models.CharField(
-        primary_key=True,
-        max_length=64,
-        validators=[
-            RegexValidator(r"^[a-z0-9][a-z0-9_-]*$", "Small letters, digits, dashes and underscores.")
-        ],
-    )
+    name = models.CharField(primary_key=True, max_length=64, validators=[NAME])
     request_type = models.CharField(max_length=24, choices=TYPES, default=Kind.CUSTOM)
     title = models.CharField(max_length=200)
     description = models.TextField()
     required_fields: Any = models.JSONField(default=dict, blank=True)
     checklist: Any = models.JSONField(default=list, blank=True)
     priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.MEDIUM)
-    expires_in_hours = models.PositiveIntegerField(default=72)
+    expires_in_hours = models.PositiveIntegerField(
+        default=72, validators=[MinValueValidator(1), MaxValueValidator(YEAR_HOURS)]
+    )
+    is_active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Probe(models.Model):
+    """Say how a service is asked whether an answer works; a template's field names it in ``check``."""
+
+    name = models.CharField(primary_key=True, max_length=64, validators=[NAME])
+    description = models.CharField(max_length=200, blank=True)
+    url = models.CharField(max_length=500, help_text=_("Its host must be in HITL_PROBE_HOSTS."))
+    header = models.CharField(
+        max_length=64,
+        default="Authorization",
+        validators=[RegexValidator(r"^[A-Za-z0-9-]+\Z", "The name of a header: letters, digits and dashes.")],
+    )
+    template = models.CharField(
+        max_length=200,
+        default="Bearer {value}",
+        help_text=_("What the header says; {value} stands for the answer."),
+        validators=[RegexValidator(r"^[ -z|~]*\{value\}[ -z|~]*\Z", "Plain text with {value} in it, once.")],
+    )
+    expected_status = models.PositiveSmallIntegerField(
+        default=200, validators=[MinValueValidator(200), MaxValueValidator(499)]
+    )
     is_active = models.BooleanField(default=True)
 
     class Meta:

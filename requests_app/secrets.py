@@ -7,16 +7,19 @@ a row copied to another place opens nothing.
 
 import base64
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
+from django.db.models import QuerySet
 
+from events import log
 from events.problems import Problem
 from requests_app.models import ActionRequest, Secret
 
 _NONCE_BYTES, _KEY_BITS = 12, 256
+BATCH = 500
 
 
 class Unreadable(Exception):
@@ -40,15 +43,41 @@ def reveal(request: ActionRequest) -> dict[str, str]:
         raise Problem(503, "secrets_unreadable", str(error)) from None
 
 
-def rewrap(secrets: Iterable[Secret]) -> int:
-    """Wrap the keys of *secrets* by the deployment's present key; the values stay as they are."""
-    changed = []
+def rewrap(secrets: Iterable[Secret]) -> tuple[int, int]:
+    """Wrap the keys of *secrets* by the deployment's present key; the values stay as they are.
+
+    Return how many were, and how many could not be read. What was acknowledged or rewrapped meanwhile is
+    left alone: it may be gone, and must not come back.
+    """
+    changed = unreadable = 0
     for secret in secrets:
         bound = _bound(secret.request, secret.field)
-        key = _decrypt(_key_of(secret.key_version), secret.wrapped_key, bound)
-        secret.key_version, secret.wrapped_key = _wrap(key, bound)
-        changed.append(secret)
-    return Secret.objects.bulk_update(changed, ["key_version", "wrapped_key"])
+        try:
+            version, wrapped = _wrap(_decrypt(_key_of(secret.key_version), secret.wrapped_key, bound), bound)
+        except Unreadable:
+            unreadable += 1
+            continue
+        unchanged = Secret.objects.filter(pk=secret.pk, key_version=secret.key_version)
+        changed += unchanged.update(key_version=version, wrapped_key=wrapped)
+    return changed, unreadable
+
+
+def outdated() -> QuerySet[Secret]:
+    """Return the secrets that another key than the present one has wrapped."""
+    return Secret.objects.exclude(key_version=present_version())
+
+
+def rewrap_all() -> Iterator[tuple[int, int]]:
+    """Rewrap what is :func:`outdated`, a batch a transaction; yield (rewrapped, unreadable) of each batch.
+
+    Each batch stands by itself: stopped anywhere, it goes on from there.
+    """
+    rows, last = outdated().select_related("request").order_by("pk"), 0
+    while batch := list(rows.filter(pk__gt=last)[:BATCH]):
+        with log.unit_of_work():
+            done = rewrap(batch)
+        yield done
+        last = batch[-1].pk
 
 
 def present_version() -> int:
@@ -84,7 +113,8 @@ def _key_of(version: int) -> bytes:
         return base64.urlsafe_b64decode(settings.HITL_SECRETS_KEYS[version])
     except KeyError:
         raise Unreadable(
-            f"The secrets key of version {version} is not set. Put it back into HITL_SECRETS_KEYS."
+            f"This process has no secrets key of version {version}. Put it back into HITL_SECRETS_KEYS;"
+            " after a change of keys restart every server."
         ) from None
 
 

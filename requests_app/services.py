@@ -30,8 +30,9 @@ from requests_app.lifecycle import (
     START_REVIEW,
 )
 from requests_app.models import ActionRequest, RejectionCode, Secret
+from requests_app.probes import check_answers
 from reviews import services as reviews
-from reviews.lifecycle import Status
+from reviews.lifecycle import OPEN, Status
 from reviews.selectors import claim_is_free_for
 
 logger = structlog.get_logger(__name__)
@@ -108,10 +109,12 @@ def fulfill(
     Raises:
         TransitionConflict: it is no longer open, or held by somebody else.
         Problem: 400 that names every field that is missing or does not fit; 412 when what was shown is not
-            what is stored.
+            what is stored; 503 when an answer is to be checked by a service that is not there.
     """
     fields = request.fields
     answers = answered(fields, response_data)
+    if request.status in OPEN:
+        check_answers(fields, answers)  # before the transaction, which must wait for nobody
     sealed = {
         field.name: answers.pop(field.name) for field in fields if field.is_secret and field.name in answers
     }

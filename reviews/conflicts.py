@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.conf import settings
+
 from events.problems import Problem
 from events.transitions import TransitionConflict
 from reviews.lifecycle import OPEN, Status
@@ -34,7 +36,9 @@ def conflict(error: TransitionConflict, current: dict[str, Any]) -> Problem:
     """Explain *error* by the guard that failed or by what the item is, as *current* shows it."""
     status = current["status"]
     if error.reason in GONE:
-        return Problem(410, error.reason, GONE[error.reason], current=current)
+        seconds = str(settings.HITL_REVEAL_SECONDS)
+        headers = {"Retry-After": seconds} if error.reason == "leased" else {}
+        return Problem(410, error.reason, GONE[error.reason], headers=headers, current=current)
     if error.reason in GUARDS:
         code, detail = error.reason, GUARDS[error.reason].format_map(current)
     elif error.reason == "stale" or (error.reason and status in OPEN):

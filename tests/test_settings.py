@@ -126,6 +126,18 @@ def test_switched_off_is_said_at_every_start(settings: Any) -> None:
     assert found(ours.review_is_on) == ["hitl.W001"]
 
 
+def test_hosts_that_would_each_draw_their_own_keys_are_warned(settings: Any) -> None:
+    settings.HITL_DRAWN = ["HITL_DEPLOYMENT_ID", "HITL_SECRETS_KEYS"]
+    settings.EMBEDDED = True
+    assert found(ours.secret_answers_open_everywhere) == []
+    settings.EMBEDDED = False
+
+    warnings = ours.secret_answers_open_everywhere(None)
+
+    assert [warning.id for warning in warnings] == ["hitl.W002"] * 2
+    assert all(name in str(warning.msg) for name, warning in zip(settings.HITL_DRAWN, warnings, strict=True))
+
+
 def test_the_settings_of_the_suite_are_sound(db: None) -> None:
     assert checks.run_checks(include_deployment_checks=False) == []
 
@@ -142,6 +154,7 @@ def test_the_settings_of_the_suite_are_sound(db: None) -> None:
         ("HITL_DATA_DIR", "/dev/null/var"),
         ("HITL_ALLOWED_HOSTS", "*"),
         ("HITL_LOG_LEVEL", "chatty"),
+        ("HITL_SECRETS_KEYS", "1:too-short"),
     ],
 )
 def test_a_wrong_value_stops_with_a_sentence(name: str, value: str) -> None:

@@ -1,0 +1,53 @@
+"""Change the key that seals secret answers."""
+
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from hitl_project.environment import prepend_secrets_key, secrets_key
+from requests_app import secrets
+
+
+class Command(BaseCommand):
+    help = (
+        "Wrap every secret answer by the key in use. With --new, draw the next key first. Safe to stop and "
+        "to run again; the answers themselves stay as they are."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--new", action="store_true", help="draw the next key, and rewrap nothing yet")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["new"]:
+            self._draw()
+        else:
+            self._rewrap()
+
+    def _draw(self) -> None:
+        if "HITL_SECRETS_KEYS" in settings.HITL_DRAWN:
+            version = prepend_secrets_key(settings.DATA_DIR)
+            self.stdout.write(f"Key {version} comes first now. Restart the server, then run this again.")
+        else:
+            self.stdout.write(f"{max(settings.HITL_SECRETS_KEYS) + 1}:{secrets_key()}")
+            self.stderr.write(
+                "Put this in front of HITL_SECRETS_KEYS, with a comma. Restart every server, then run again."
+            )
+
+    def _rewrap(self) -> None:
+        total, changed, unreadable = secrets.outdated().count(), 0, 0
+        for rewrapped, refused in secrets.rewrap_all():
+            changed, unreadable = changed + rewrapped, unreadable + refused
+            if sys.stderr.isatty():
+                self.stderr.write(f"\r{changed + unreadable:>12,} of {total:,} answers", ending="")
+        if sys.stderr.isatty():
+            self.stderr.write("")
+        version = secrets.present_version()
+        if unreadable:
+            raise CommandError(
+                f"{changed:,} answers rewrapped; {unreadable:,} cannot be read: their key is not in"
+                " HITL_SECRETS_KEYS, or HITL_DEPLOYMENT_ID has changed."
+            )
+        self.stdout.write(f"{changed:,} answers rewrapped; all are under key {version}.")
