@@ -137,14 +137,15 @@ class JSONRenderer(BaseRenderer):
 
 
 class AlwaysJSON(BaseContentNegotiation):
-    """Speak JSON whatever the caller says it accepts, and take nothing else."""
+    """Speak JSON whatever the caller says it accepts, and take what the view's parsers take."""
 
     def select_parser(self, request: Any, parsers: Any) -> Any:
         media_type = request.content_type.partition(";")[0].strip().lower()
         for parser in parsers:
             if parser.media_type == media_type:
                 return parser
-        raise UnsupportedMediaType(media_type, "Send the body as application/json.")
+        accepted = " or ".join(parser.media_type for parser in parsers)
+        raise UnsupportedMediaType(media_type, f"Send the body as {accepted}.")
 
     def select_renderer(self, request: Any, renderers: Any, format_suffix: str | None = None) -> Any:
         return renderers[0], renderers[0].media_type

@@ -7,6 +7,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 
 from events.problems import CONTENT_TYPE
 
+JSON = "application/json"
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
 EXPLAINED = {
     400: "Malformed or invalid; `errors` names each field and what would be right.",
@@ -16,10 +17,11 @@ EXPLAINED = {
     409: "It is no longer open; `code` says why and `current` shows it as it stands.",
     410: "The secret answers are leased, acknowledged or purged; `code` says which.",
     412: "What was shown is not what is stored.",
-    413: "The body is larger than 256 KiB.",
-    415: "The body is not application/json.",
+    413: "The body is larger than 256 KiB; an upload, than a file may be.",
+    415: "The body is not of the media type that is described, or the file of none on the list.",
     422: "The Idempotency-Key was used for another body.",
     429: "Too many calls, or too many open items; `Retry-After` says when to come back.",
+    503: "The database or the storage does not answer; `Retry-After` says when to try again.",
 }
 READ_ERRORS = (401, 403, 404, 429)
 WRITE_ERRORS = (400, 401, 403, 404, 409, 412, 413, 415, 429)
@@ -82,6 +84,8 @@ def describe(
     answer: dict[str, Any] | None,
     status: int = 200,
     body: dict[str, Any] | None = None,
+    takes: str = JSON,
+    gives: str = JSON,
     errors: tuple[int, ...] = READ_ERRORS,
     parameters: tuple[OpenApiParameter, ...] = (),
     examples: tuple[OpenApiExample, ...] = (),
@@ -90,7 +94,7 @@ def describe(
     description: str = "",
 ) -> Callable[[Any], Any]:
     """Document a route: what it takes, what it answers, and every error it can give."""
-    responses: dict[Any, Any] = {(status, "application/json"): OpenApiResponse(answer, description=summary)}
+    responses: dict[Any, Any] = {(status, gives): OpenApiResponse(answer, description=summary)}
     responses |= also or {}
     responses |= {
         (code, CONTENT_TYPE): OpenApiResponse(PROBLEM, description=EXPLAINED[code]) for code in errors
@@ -98,7 +102,7 @@ def describe(
     return extend_schema(
         summary=summary,
         description=description,
-        request={"application/json": body} if body is not None else None,
+        request={takes: body} if body is not None else None,
         responses=responses,
         parameters=list(parameters),
         examples=list(examples),

@@ -1,63 +1,104 @@
 """Refuse an endless body while it comes in, before anything is kept of it."""
 
+import re
+from collections.abc import AsyncIterator
+from tempfile import SpooledTemporaryFile
 from typing import Any
 
 from django.conf import settings
 
 from events.problems import CONTENT_TYPE, Problem
 
+PIECE = 64 * 1024
+UPLOADS = re.compile(
+    r"/attachments$|^/admin/(?:interrupts/interrupt|requests_app/actionrequest)/[^/]+/change/$", re.ASCII
+)
+
+
+def limit_of(path: str) -> int:
+    """Return how many bytes a body on *path* may have; only where files are taken are they many."""
+    if UPLOADS.search(path):
+        return (settings.HITL_ATTACHMENT_MAX_MIB + 1) * 1024 * 1024
+    return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+
 
 class BodyLimit:
-    """Answer 413 to a body beyond ``DATA_UPLOAD_MAX_MEMORY_SIZE``, announced or counted."""
+    """Answer 413 to a body beyond :func:`limit_of`, announced or counted."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        limit = limit_of(scope["path"])
         announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
         if not announced.isdigit() or int(announced) > limit:
             await _refuse(send)
-            return
-        if any(name == b"transfer-encoding" for name, _ in scope["headers"]):
-            body = await _read(receive, limit)
-            if body is None:
-                await _refuse(send)
-                return
-            length = (b"content-length", str(len(body)).encode())
-            headers = [header for header in scope["headers"] if header[0] != b"transfer-encoding"]
-            scope, receive = {**scope, "headers": [*headers, length]}, _again(body, receive)
-        await self._app(scope, receive, send)
+        elif any(name == b"transfer-encoding" for name, _ in scope["headers"]):
+            with SpooledTemporaryFile(max_size=settings.DATA_UPLOAD_MAX_MEMORY_SIZE) as body:
+                length = await _read(receive, limit, body)
+                if length is None:
+                    await _refuse(send)
+                    return
+                headers = [header for header in scope["headers"] if header[0] != b"transfer-encoding"]
+                headers.append((b"content-length", str(length).encode()))
+                await self._app({**scope, "headers": headers}, _again(body, length, receive), send)
+        else:
+            await self._app(scope, receive, send)
 
 
-async def _read(receive: Any, limit: int) -> bytes | None:
-    """Read a body whose length was not announced; None when it is beyond *limit* or its sender gone.
+async def _read(receive: Any, limit: int, body: Any) -> int | None:
+    """Read a body whose length was not announced into *body*; None when it is too long or its sender gone.
 
     Django and DRF take such a body for an empty one, so it is given a length.
     """
-    pieces, length, more = [], 0, True
+    length, more = 0, True
     while more:
         message = await receive()
-        pieces.append(message.get("body", b""))
-        length += len(pieces[-1])
+        length += body.write(message.get("body", b""))
         more = message.get("more_body", False)
         if length > limit or message["type"] == "http.disconnect":
             return None
-    return b"".join(pieces)
+    body.seek(0)
+    return length
 
 
-def _again(body: bytes, receive: Any) -> Any:
+def _again(body: Any, length: int, receive: Any) -> Any:
     """Return a ``receive`` that first hands over *body*."""
-    waiting = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def pieces() -> AsyncIterator[dict[str, Any]]:
+        more = True
+        while more:
+            piece = body.read(PIECE)
+            more = body.tell() < length
+            yield {"type": "http.request", "body": piece, "more_body": more}
+
+    waiting = pieces()
 
     async def receive_next() -> Any:
-        return waiting.pop() if waiting else await receive()
+        return await anext(waiting, None) or await receive()
 
     return receive_next
 
 
+def wsgi(app: Any) -> Any:
+    """Put the limit before the WSGI application *app*: by the length announced, before anything is read."""
+
+    def application(environ: dict[str, Any], start_response: Any) -> Any:
+        announced = environ.get("CONTENT_LENGTH") or "0"
+        if announced.isdigit() and int(announced) <= limit_of(environ["PATH_INFO"]):
+            return app(environ, start_response)
+        answer = _refusal()
+        start_response("413 Content Too Large", [("Content-Type", CONTENT_TYPE), ("Connection", "close")])
+        return [answer]
+
+    return application
+
+
+def _refusal() -> bytes:
+    return Problem(413, "too_large", "The body is too large.").response().content
+
+
 async def _refuse(send: Any) -> None:
-    answer = Problem(413, "too_large", "The body is too large.").response()
     headers = [(b"content-type", CONTENT_TYPE.encode()), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": 413, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.content})
+    await send({"type": "http.response.body", "body": _refusal()})

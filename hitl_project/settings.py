@@ -80,6 +80,8 @@ HITL_CLEANUP_DAYS = whole_number("HITL_CLEANUP_DAYS", 30)
 HITL_CALLS_PER_MINUTE = whole_number("HITL_CALLS_PER_MINUTE", 6_000)
 HITL_SOCKETS_PER_CALLER = whole_number("HITL_SOCKETS_PER_CALLER", 100)  # in one process
 HITL_OPEN_ITEMS_PER_AGENT = whole_number("HITL_OPEN_ITEMS_PER_AGENT", 1_000)
+HITL_ATTACHMENT_MAX_MIB = whole_number("HITL_ATTACHMENT_MAX_MIB", 10)
+HITL_ATTACHMENT_QUOTA_MIB = whole_number("HITL_ATTACHMENT_QUOTA_MIB", 1_024)
 HITL_CLAIM_MINUTES = 10
 HITL_SECRETS_HOURS = whole_number("HITL_SECRETS_HOURS", 24)
 HITL_REVEAL_SECONDS = 120
@@ -213,6 +215,17 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = DATA_DIR / "static"
 STATIC_ROOT.mkdir(exist_ok=True)
 WHITENOISE_USE_FINDERS = True
+STORAGES = {
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "attachments": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {
+            "location": DATA_DIR / "attachments",
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        },
+    },
+}
 
 # --- Safety ----------------------------------------------------------------------------------------
 

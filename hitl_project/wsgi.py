@@ -9,7 +9,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hitl_project.settings")
 django_app = get_wsgi_application()
 
 from agents import express  # noqa: E402 - the apps must be loaded first
+from hitl_project.limits import wsgi  # noqa: E402
 from interrupts.express import routes  # noqa: E402
 
-application = express.wsgi(django_app, routes)
+application = wsgi(express.wsgi(django_app, routes))
 gc.freeze()  # what is loaded stays: the collector need not walk it again and again

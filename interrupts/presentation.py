@@ -198,6 +198,7 @@ _EVENTS = {
     "hitl.item.claimed": ("hand", "claimed"),
     "hitl.item.released": ("hand", "released"),
     "hitl.item.commented": ("note", "commented"),
+    "hitl.item.attachment_added": ("note", "attached"),
     "hitl.item.changes_requested": ("pencil", "changes"),
     "hitl.item.revised": ("pencil", "revised"),
     "hitl.item.consumed": ("check", "consumed"),
@@ -217,6 +218,7 @@ def history_line(event: dict[str, Any]) -> dict[str, Any]:
         "claimed": _("claimed it"),
         "released": _("released it"),
         "commented": _("commented"),
+        "attached": _("attached a file"),
         "changes": _("asked for changes"),
         "revised": _("revised it"),
         "consumed": _("used the approval"),
@@ -226,7 +228,7 @@ def history_line(event: dict[str, Any]) -> dict[str, Any]:
     data = event["data"]
     if name == "approved" and data.get("modifications") is not None:
         words["approved"] = _("approved with edits")
-    note = data.get("body") or data.get("comment") or data.get("rejection_reason") or ""
+    note = data.get("body") or data.get("comment") or data.get("rejection_reason") or data.get("name") or ""
     if name == "cancelled":
         note = data.get("reason", "")
     if name == "outcome":

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
+from django.http import HttpResponse
+from django.utils.http import content_disposition_header
 from drf_spectacular.utils import extend_schema_view
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -13,14 +15,17 @@ from agents.models import CREATE, ON_BEHALF
 from agents.permissions import Access
 from agents.viewsets import CallerViewSet
 from events.models import SYSTEM
-from events.openapi import WRITE_ERRORS, describe, page_of, ref
+from events.multipart import ONE_FILE, OneFileParser, uploaded
+from events.openapi import READ_ERRORS, WRITE_ERRORS, describe, page_of, ref
 from events.problems import invalid
 from events.schema import check
 from events.selectors import history
 from events.transitions import TransitionConflict
+from reviews import attachments as files
 from reviews import services
 from reviews.bodies import CLAIM, COMMENTS, Schema
 from reviews.conflicts import conflict
+from reviews.file_types import TYPES
 from reviews.filters import StrictFilterSet
 from reviews.models import ReviewItem
 from reviews.paging import page
@@ -43,9 +48,17 @@ SHARED_ACCESS = {
     "cancel": CANCELS,
     "release": OPERATES,
     "comments": Access(scope=CREATE, permission=VIEW),
+    "attachments": Access(scope=CREATE, permission=DECIDE),
+    "attachment": READS,
 }
 
 KEY_LIMIT = 255
+# What agents and people upload is never shown by the browser, nor does anything in it run.
+HANDED_OUT = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "Cache-Control": "no-store, private",
+}
 T = TypeVar("T")
 
 
@@ -94,7 +107,13 @@ class ItemViewSet(CallerViewSet):
         return self.page(request)
 
     def retrieve(self, request: Request, pk: str) -> Response:
-        return Response({**self.current(pk), "history": history(pk)})
+        return Response(self.whole(request, pk))
+
+    def whole(self, request: Request, pk: str) -> dict[str, Any]:
+        """Return the item as the caller sees it, with what belongs to it."""
+        item, below = self.current(pk), request.path.partition(f"/{pk}")[0]
+        attached = files.of_item(pk, f"{below}/{pk}/attachments")
+        return {**item, "attachments": attached, "history": history(pk)}
 
     @action(detail=True, methods=["post"])
     def release(self, request: Request, pk: str) -> Response:
@@ -112,6 +131,20 @@ class ItemViewSet(CallerViewSet):
         body = sent(request, COMMENTS)
         comment = services.comment(self.find(pk), by=self.caller, body=body["body"])
         return Response({**self.current(pk), "comment": comment, "history": history(pk)}, status=201)
+
+    @action(detail=True, methods=["post"], parser_classes=[OneFileParser])
+    def attachments(self, request: Request, pk: str) -> Response:
+        item = self.find(pk)  # before the body is read
+        added = files.attach(item, by=self.caller, upload=uploaded(request))
+        whole = self.whole(request, pk)
+        one_of = {attached["id"]: attached for attached in whole["attachments"]}
+        return Response({**whole, "attachment": one_of[added.pk]}, status=201)
+
+    @action(detail=True, url_path="attachments/(?P<attachment_id>[^/]+)")
+    def attachment(self, request: Request, pk: str, attachment_id: str) -> HttpResponse:
+        found, content = files.read(self.find(pk), attachment_id)
+        name = content_disposition_header(True, found.name)
+        return HttpResponse(content, found.content_type, headers={**HANDED_OUT, "Content-Disposition": name})
 
 
 def describe_shared(component: str, *filters: Any) -> Callable[[type[T]], type[T]]:
@@ -133,6 +166,21 @@ def describe_shared(component: str, *filters: Any) -> Callable[[type[T]], type[T
             status=201,
             errors=WRITE_ERRORS,
             description="The comment is part of `history`.",
+        ),
+        attachments=describe(
+            "Attach a file",
+            body=ONE_FILE,
+            takes=OneFileParser.media_type,
+            answer=answer,
+            status=201,
+            errors=(*WRITE_ERRORS, 503),
+            description=f"One of {', '.join(TYPES)}, by name and by content. The item must be open.",
+        ),
+        attachment=describe(
+            "Download an attachment",
+            answer={"type": "string", "format": "binary"},
+            gives="*/*",
+            errors=(*READ_ERRORS, 503),
         ),
     )
     return found

@@ -31,3 +31,4 @@ FINAL = frozenset(Status) - OPEN
 
 CLAIM = Transition("claim", sources=OPEN, event="hitl.item.claimed")
 RELEASE = Transition("release", sources=OPEN, event="hitl.item.released")
+ATTACH = Transition("attach", sources=OPEN, event="hitl.item.attachment_added")

@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from agents.models import Agent
 from events.canonical import sha256
@@ -154,3 +155,30 @@ class ReviewItem(Subject):
     def stored_hash(self) -> str:
         """Take the hash anew: what was changed behind the API has another than ``content_hash``."""
         return sha256(self.content)
+
+
+class Attachment(models.Model):
+    """Be a file that the asking agent or a person put to an item; ``added_by`` is the actor of its event.
+
+    The bytes are in the storage ``attachments``, under a name made from the id and never from the caller's.
+    """
+
+    id = models.CharField(primary_key=True, max_length=32)
+    item = models.ForeignKey(ReviewItem, on_delete=models.CASCADE, related_name="attachments")
+    name = models.CharField(max_length=200)
+    content_type = models.CharField(max_length=100)
+    size = models.PositiveIntegerField()
+    sha256 = models.CharField(max_length=64)
+    added_by = models.CharField(max_length=255)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [models.Index(fields=["added_by", "size"], name="attachment_by_adder")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def path(self) -> str:
+        """Return where the storage has it: a folder holds what was drawn within twelve days."""
+        return f"{self.id[4:8]}/{self.id}"

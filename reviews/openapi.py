@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from events.openapi import CURSOR, LIMIT, query
+from events.openapi import CURSOR, LIMIT, query, ref
 from reviews.models import Priority
 
 _COUNTS = {"type": "object", "additionalProperties": {"type": "integer"}}
@@ -77,12 +77,26 @@ def item_component(own: dict[str, Any]) -> dict[str, Any]:
     told = {
         "history": {"type": "array", "items": OBJECT, "description": "What happened to it, oldest first."},
         "comment": OBJECT,
+        "attachments": {"type": "array", "items": ref("Attachment")},
+        "attachment": {**ref("Attachment"), "description": "The one that was added."},
     }
     properties = {**SHARED, **own}
     return {"type": "object", "properties": {**properties, **told}, "required": list(properties)}
 
 
 COMPONENTS = {
+    "Attachment": _all_required(
+        {
+            "id": TEXT,
+            "name": TEXT,
+            "content_type": TEXT,
+            "size": {"type": "integer", "description": "Bytes."},
+            "sha256": TEXT,
+            "added_by": TEXT,
+            "created_at": TIME,
+            "url": {"type": "string", "format": "uri-reference"},
+        }
+    ),
     "Statistics": _all_required(
         {**_figures("requests"), "interrupts": _all_required(_figures("interrupts"))}
     ),

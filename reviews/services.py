@@ -13,6 +13,7 @@ from events.ids import new_id
 from events.models import SYSTEM, Event
 from events.problems import Problem, invalid
 from events.transitions import Transition, perform, perform_all
+from reviews.attachments import delete_files
 from reviews.lifecycle import CLAIM, FINAL, RELEASE, OnTimeout
 from reviews.models import ReviewItem
 from reviews.selectors import claim_is_free_for, is_overdue
@@ -129,6 +130,7 @@ def cleanup(days: int | None = None) -> int:
     old = ReviewItem.objects.filter(status__in=sorted(FINAL), resolved_at__lt=Now() - kept)
     count = 0
     while ids := list(old.order_by("resolved_at").values_list("pk", flat=True)[:BATCH]):
+        delete_files(ids)
         with log.unit_of_work():
             _, rows = ReviewItem.objects.filter(pk__in=ids).delete()
         count += rows.get(ReviewItem._meta.label, 0)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models.functions import Now
 
 from agents.models import Agent, Key
@@ -13,7 +14,7 @@ from events.models import Event
 from interrupts.models import Interrupt
 from requests_app.models import ActionRequest, Secret
 from reviews.models import ReviewItem
-from tests.conftest import Door
+from tests.conftest import API, Door
 
 Enter = Callable[[User], Door]
 MakeAgent = Callable[..., Door]
@@ -43,6 +44,12 @@ def problem(answer: Any, status: int, code: str = "") -> dict[str, Any]:
     if code:
         assert document["code"] == code, document
     return document
+
+
+def attach(door: Door, item_id: str, content: bytes = b"To be deleted.", name: str = "list.txt") -> Any:
+    """Put a file to an item, as a program does."""
+    kind = "interrupts" if item_id.startswith("int_") else "requests"
+    return door.post(f"{API}/{kind}/{item_id}/attachments", {"file": SimpleUploadedFile(name, content)})
 
 
 def status_of(door: Door, interrupt_id: str) -> dict[str, Any]:

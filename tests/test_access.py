@@ -4,6 +4,7 @@ A route that is not in the table fails here.
 """
 
 import datetime as dt
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,8 +17,9 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from agents import keys
 from agents.models import SCOPES, Agent, Key
 from events.http import API_PREFIXES
+from reviews.models import Attachment
 from tests.conftest import API, Door
-from tests.steps import Enter, MakeAgent, problem, rows
+from tests.steps import Enter, MakeAgent, attach, problem, rows
 
 VIEWERS = {"vic", "carol", "ann", "ada"}
 REVIEWERS = {"ann", "ada"}
@@ -79,6 +81,8 @@ ROUTES = [
     Route("POST /interrupts/<pk>/claim", "", REVIEWERS, {}),
     Route("POST /interrupts/<pk>/release", "", REVIEWERS, {}),
     Route("POST /interrupts/<pk>/comments", "create", VIEWERS, {"body": "x"}, 201),
+    Route("POST /interrupts/<pk>/attachments", "create", REVIEWERS, ok=201),
+    Route("GET /interrupts/<pk>/attachments/<attachment_id>", "read", VIEWERS),
     Route("POST /interrupts/<pk>/revise", "create", NOBODY, {"reason": "y"}, first="request_changes"),
     Route("POST /interrupts/<pk>/consume", "create", NOBODY, {"tool_args": {}}, first="approve"),
     Route("POST /interrupts/<pk>/outcome", "create", NOBODY, {"status": "succeeded"}, first="approve"),
@@ -94,6 +98,8 @@ ROUTES = [
     Route("POST /requests/<pk>/reject", "on_behalf", REVIEWERS, {"rejected_by": "u", "reason": "x"}),
     Route("POST /requests/<pk>/cancel", "cancel", REVIEWERS, {}),
     Route("POST /requests/<pk>/comments", "create", VIEWERS, {"body": "x"}, 201),
+    Route("POST /requests/<pk>/attachments", "create", REVIEWERS, ok=201),
+    Route("GET /requests/<pk>/attachments/<attachment_id>", "read", VIEWERS),
     Route("POST /requests/<pk>/reveal", "secrets", NOBODY, {}, first="fulfill"),
     Route("POST /requests/<pk>/ack", "secrets", NOBODY, {}, first="reveal"),
     Route("GET /statistics", "read", VIEWERS),
@@ -117,7 +123,8 @@ def calls_of_the_resolver() -> Iterator[str]:
     for path, view in walk(get_resolver().url_patterns, ""):
         prefix = next((one for one in API_PREFIXES if path.startswith(f"{one}/")), None)
         if prefix and path != "api/v1/schema":
-            path = path.removeprefix(prefix).replace("(?P<pk>[^/]+)", "<pk>").replace("<path:", "<")
+            path = path.removeprefix(prefix).replace("<path:", "<")
+            path = re.sub(r"\(\?P(<\w+>)\[\^/\]\+\)", r"\1", path)
             for method in set(view.actions) - {"head"}:
                 yield f"{method.upper()} {path}"
 
@@ -148,6 +155,8 @@ class House:
             asked = self.owner.ask(session_id="s", **route.fields)
             if route.first:
                 self.do(self.reviewer, f"/interrupts/{asked['id']}/{route.first}", {"comment": "x"})
+        if "<attachment_id>" in route.call:
+            attach(self.owner, asked["id"])
         return str(asked["id"])
 
     def do(self, door: Door, path: str, body: dict[str, Any]) -> None:
@@ -158,8 +167,12 @@ class House:
         interrupt_id = interrupt_id or self.ask(route)
         path = route.call.split(" ")[1].replace("<pk>", interrupt_id)
         path = path.replace("<session_id>", "s").replace("<agent_name>", "janitor")
+        if "<attachment_id>" in path:
+            path = path.replace("<attachment_id>", Attachment.objects.get(item_id=interrupt_id).pk)
         if route.method == "GET":
             return door.get_json(path)
+        if path.endswith("/attachments"):
+            return attach(door, interrupt_id)
         more = {"interrupt_id": interrupt_id} if route.call == "POST /approvals" else {}
         return door.post_json(path, {**(route.body or {}), **more})
 

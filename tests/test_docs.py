@@ -36,10 +36,15 @@ def curl(line: str) -> httpx.Response:
     options.add_argument("-X", dest="method", default="GET")
     options.add_argument("-H", dest="headers", action="append", default=[])
     options.add_argument("-d", dest="body")
+    options.add_argument("-F", dest="part")
     options.add_argument("url")
     said = options.parse_args(shlex.split(line)[1:])
     headers = dict(header.split(": ", 1) for header in said.headers)
-    return httpx.request(said.method, said.url, headers=headers, content=said.body, timeout=30)
+    files = None
+    if said.part:
+        field, _, path = said.part.partition("=@")
+        files = {field: (path, (ROOT / path).read_bytes())}
+    return httpx.request(said.method, said.url, headers=headers, content=said.body, files=files, timeout=30)
 
 
 def matches(shown: Any, answered: Any) -> bool:

@@ -128,7 +128,8 @@ def test_every_operation_says_what_it_takes_answers_and_refuses(document: dict[s
             )
             if "requestBody" in operation:
                 assert {"400", "413", "415"} <= set(responses), path
-                assert set(operation["requestBody"]["content"]) == {"application/json"}
+                takes = "multipart/form-data" if path.endswith("/attachments") else "application/json"
+                assert set(operation["requestBody"]["content"]) == {takes}
             for status, response in responses.items():
                 if status >= "400":
                     assert set(response["content"]) == {"application/problem+json"}, (path, status)
