@@ -71,10 +71,6 @@ class Field:
     max: Any = None
     check: str = ""
 
-    @property
-    def is_secret(self) -> bool:
-        return self.type == "secret"
-
 
 def fields_of(required_fields: dict[str, Any]) -> list[Field]:
     """Read ``required_fields``, in the order in which they were sent."""

@@ -60,6 +60,10 @@ class ActionRequest(ReviewItem):
         """Return what a person is asked to fill in."""
         return fields_of(self.required_fields)
 
+    def names_of(self, type: str) -> list[str]:  # noqa: A002 - the contract's name
+        """Return the names of the fields of one type."""
+        return [field.name for field in self.fields if field.type == type]
+
     @property
     def content(self) -> dict[str, Any]:
         return {

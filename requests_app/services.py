@@ -114,10 +114,9 @@ def fulfill(
     fields = request.fields
     answers = answered(fields, response_data)
     if request.status in OPEN:
+        _check_files(request, answers)
         check_answers(fields, answers)  # before the transaction, which must wait for nobody
-    sealed = {
-        field.name: answers.pop(field.name) for field in fields if field.is_secret and field.name in answers
-    }
+    sealed = {name: answers.pop(name) for name in request.names_of("secret") if name in answers}
     with log.unit_of_work():
         perform(
             FULFILL,
@@ -137,6 +136,19 @@ def fulfill(
         )
         secrets.seal(request, sealed)
     _log(request, by)
+
+
+def _check_files(request: ActionRequest, answers: dict[str, Any]) -> None:
+    """Refuse a file that is not attached to *request*: it would be another's."""
+    named = {name: answers[name] for name in request.names_of("file") if name in answers}
+    there = (
+        set(request.attachments.filter(pk__in=named.values()).values_list("pk", flat=True))
+        if named
+        else set()
+    )
+    if missing := [name for name, pk in named.items() if pk not in there]:
+        told = ["This file is not attached to this request. Attach it first."]
+        raise invalid({f"response_data.{name}": told for name in missing})
 
 
 def reject(

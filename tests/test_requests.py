@@ -10,7 +10,7 @@ from requests_app import services
 from requests_app.models import ActionRequest
 from reviews.models import REQUESTS, ReviewItem
 from tests.conftest import Door
-from tests.steps import event_types, let_deadline_pass, problem, rows
+from tests.steps import attach, event_types, let_deadline_pass, problem, rows
 
 BODY = {"request_type": "api_key", "title": "A key for Stripe", "description": "To read invoices."}
 SEED_RECORD = {
@@ -42,10 +42,9 @@ def test_a_request_comes_back_with_everything_sent(agent: Door) -> None:
     assert {name: asked[name] for name in sent} == sent
     assert asked["status"] == "pending"
     assert asked["response_data"] is None
-    assert agent.get_json(f"/requests/{asked['id']}").json() == {
-        **asked,
-        "history": agent.get_json(f"/requests/{asked['id']}").json()["history"],
-    }
+    shown = agent.get_json(f"/requests/{asked['id']}").json()
+    assert (shown.pop("attachments"), len(shown.pop("history"))) == ([], 1)
+    assert shown == asked
 
 
 @pytest.mark.parametrize("request_type", [kind.value for kind in REQUESTS])
@@ -252,3 +251,18 @@ def test_the_record_is_kept_in_the_shape_of_the_seed(agent: Door) -> None:
 
     assert {"description", "workflow_id", "context", "required_fields", "response_data", "notes"} <= columns
     assert len(asked["id"]) == len("har_") + 26
+
+
+def test_a_file_is_attached_first_and_then_named(agent: Door, as_ann: Door) -> None:
+    fields = {"contract": {"label": "The signed contract", "type": "file"}}
+    asked, other = agent.need(required_fields=fields), agent.need(required_fields=fields)
+    mine = attach(as_ann, asked["id"]).json()["attachment"]["id"]
+    foreign = attach(as_ann, other["id"]).json()["attachment"]["id"]
+
+    for wrong in (foreign, "att_1", "contract.pdf", 7):
+        answer = verb(as_ann, asked["id"], "fulfill", response_data={"contract": wrong})
+        assert "response_data.contract" in problem(answer, 400)["errors"]
+    seen = verb(as_ann, asked["id"], "fulfill", response_data={"contract": mine}).json()
+
+    assert seen["response_data"] == {"contract": mine}
+    assert agent.get_json(f"/requests/{asked['id']}/attachments/{mine}").status_code == 200

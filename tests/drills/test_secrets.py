@@ -218,7 +218,7 @@ class RedisTraffic:
 
     def listen(self) -> None:
         assert self.client
-        with self.client.monitor() as monitor:
+        with self.client.monitor() as monitor:  # type: ignore[no-untyped-call]
             for command in monitor.listen():
                 self.commands.append(command["command"])
                 if "the drill is over" in command["command"]:
