@@ -64,7 +64,8 @@ def test_everything_sent_comes_back(agent: Door) -> None:
     asked = agent.ask(**EVERYTHING)
 
     assert {name: asked[name] for name in EVERYTHING} == EVERYTHING
-    assert agent.get_json(f"/interrupts/{asked['id']}").json() == {**asked, "history": history(agent, asked)}
+    more = {"history": history(agent, asked), "attachments": []}
+    assert agent.get_json(f"/interrupts/{asked['id']}").json() == {**asked, **more}
 
 
 def test_ids_are_typed_and_ordered_in_time_and_moments_are_utc(agent: Door) -> None:
