@@ -22,15 +22,18 @@ from django.test import Client  # noqa: E402
 
 from agents import callers, keys  # noqa: E402
 from events import log  # noqa: E402
-from events.models import Event, Stream  # noqa: E402
+from events.models import Event, Stream, Tally  # noqa: E402
 from interrupts import selectors, services  # noqa: E402
 from interrupts.models import Interrupt  # noqa: E402
 from reviews.models import ReviewItem  # noqa: E402
+from reviews.recount import differences, repair  # noqa: E402
+from reviews.statistics import statistics  # noqa: E402
+from tests.plain_statistics import plain_statistics as plain_figures  # noqa: E402
 
 
 def tables() -> dict[str, str]:
     """Name the tables, for statements of the harness."""
-    models = {"item": ReviewItem, "interrupt": Interrupt, "event": Event, "stream": Stream}
+    models = {"item": ReviewItem, "interrupt": Interrupt, "event": Event, "stream": Stream, "tally": Tally}
     return {name: model._meta.db_table for name, model in models.items()}
 
 
@@ -91,6 +94,25 @@ def approve_reference(ids: list[list[str]], pause: float) -> dict[str, float]:
     return committed
 
 
+def recount() -> int:
+    """Let the tallies be those of the rows; return how many were not."""
+    wrong = differences(lambda done: None)
+    repair(wrong)
+    return len(wrong)
+
+
+def plain_statistics() -> float:
+    """Take the statistics as aggregates over all rows; return the seconds that takes."""
+    started = time.perf_counter()
+    plain = plain_figures(ReviewItem.objects.all())
+    taken = time.perf_counter() - started
+    kept = statistics(callers.of_user(operator()))
+    for name, value in plain["interrupts"].items():
+        if not name.startswith("average"):
+            assert kept["interrupts"][name] == value, (name, kept["interrupts"][name], value)
+    return taken
+
+
 def sweep() -> dict[str, float]:
     """Run the sweep of what is overdue."""
     started, cpu = time.monotonic(), time.process_time()
@@ -100,7 +122,17 @@ def sweep() -> dict[str, float]:
 
 VERBS: dict[str, Callable[..., Any]] = {
     verb.__name__: verb
-    for verb in (tables, agents, operator_key, operator_cookie, approve, approve_reference, sweep)
+    for verb in (
+        tables,
+        agents,
+        operator_key,
+        operator_cookie,
+        approve,
+        approve_reference,
+        recount,
+        plain_statistics,
+        sweep,
+    )
 }
 
 if __name__ == "__main__":

@@ -29,12 +29,16 @@ async def fill(stand: Stand, start: int, end: int) -> None:
         INSERT INTO {{item}} SELECT (jsonb_populate_record(t, jsonb_build_object(
             'id', 'int_' || lpad(n::text, 26, '0'),
             'agent_id', (ARRAY{names})[n % {len(names)} + 1],
-            'idempotency_key', '', 'created_at', now() - interval '1 hour',
+            'idempotency_key', '', 'created_at', now() - took - interval '1 day' * (n % 30),
             'expires_at', now() + interval '30 days',
             'status', CASE WHEN n % {OPEN_SHARE} = 0 THEN 'pending' ELSE 'approved' END,
-            'resolved_at', CASE WHEN n % {OPEN_SHARE} = 0 THEN NULL ELSE now() END,
+            'resolved_at', CASE WHEN n % {OPEN_SHARE} > 0 THEN now() - interval '1 day' * (n % 30) END,
+            'response_time', CASE WHEN n % {OPEN_SHARE} > 0 THEN took END,
             'resolved_by', CASE WHEN n % {OPEN_SHARE} = 0 THEN '' ELSE 'ann' END
-        ))).* FROM {{item}} t, generate_series({start}, {end - 1}) n WHERE t.id = '{stand.template}'
+        ))).* FROM {{item}} t, (
+            SELECT n, interval '1 second' * power(2, 5 + 4 * (random() + random() + random())) AS took
+            FROM generate_series({start}, {end - 1}) n
+        ) numbers WHERE t.id = '{stand.template}'
         """
     )
     stand.sql(
@@ -55,7 +59,8 @@ async def fill(stand: Stand, start: int, end: int) -> None:
         """
     )
     stand.sql("UPDATE {stream} SET open_items = 0")
-    for table in ("{item}", "{interrupt}"):
+    stand.inside.ask("recount")
+    for table in ("{item}", "{interrupt}", "{tally}"):
         stand.sql(f"VACUUM ANALYZE {table}")
     stand.reference.execute("VACUUM ANALYZE item")
     stand.db.execute("CHECKPOINT")

@@ -39,7 +39,7 @@ UNLIMITED = {
 
 TRUNCATE = """
     SET session_replication_role = replica;
-    TRUNCATE {interrupt}, {item}, {event} CASCADE;
+    TRUNCATE {interrupt}, {item}, {event}, {tally} CASCADE;
     UPDATE {stream} SET position = 0, head_hash = '', open_items = 0;
 """
 ORPHANS = """

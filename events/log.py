@@ -3,13 +3,15 @@
 Everything that changes rows runs inside :func:`unit_of_work`. What it records is written at its end: the
 streams are locked in the order of their names (so that bulk verbs cannot deadlock), each event takes the
 next position and is chained to the one before it, and the head is stored. Taking the position last means
-that positions become visible in order and without gaps, however long other transactions take.
+that positions become visible in order and without gaps, however long other transactions take. Tallies move
+with the head, so counting makes nobody wait who would not have waited anyway.
 """
 
 import datetime as dt
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -21,8 +23,8 @@ from django.db import connection, transaction
 from events import nudges
 from events.clock import as_datetime, now_sql
 from events.ids import new_id
-from events.models import Stream
-from events.statements import as_json, execute
+from events.models import Stream, Tally
+from events.statements import Row, as_json, execute
 
 _COLUMNS = (
     "id", "stream", "position", "type", "subject_id", "session_id", "actor", "occurred_at", "data", "hash",
@@ -48,9 +50,10 @@ class Draft:
 
 @dataclass(slots=True)
 class UnitOfWork:
-    """Collect the events of one transaction and the limits they must keep."""
+    """Collect the events of one transaction, what it counts by stream and name, and the limit it keeps."""
 
     drafts: list[Draft] = field(default_factory=list)
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     open_limit: int | None = None
 
 
@@ -90,13 +93,25 @@ def record(
     session_id: str = "",
     data: dict[str, Any] | None = None,
     opens: int = 0,
+    counts: Mapping[str, int] | None = None,
 ) -> None:
     """Add an event to the unit of work under way; *opens* is +1 or -1 when it opens or resolves an item."""
-    work = _current.get()
-    if work is None:
-        raise RuntimeError("An event can only be recorded inside unit_of_work().")
     text = orjson.dumps(data or {}).decode()
-    work.drafts.append(Draft(stream, type, subject_id, session_id, actor, text, opens))
+    _underway().drafts.append(Draft(stream, type, subject_id, session_id, actor, text, opens))
+    count(stream, counts or {})
+
+
+def count(stream: str, counts: Mapping[str, int]) -> None:
+    """Move the tallies of *stream* by *counts*, at the end of the unit of work under way."""
+    moved = _underway().counts
+    for name, number in counts.items():
+        moved[stream, name] += number
+
+
+def _underway() -> UnitOfWork:
+    if (work := _current.get()) is None:
+        raise RuntimeError("An event can only be recorded inside unit_of_work().")
+    return work
 
 
 def digest(previous: str, row: tuple[Any, ...]) -> str:
@@ -105,13 +120,15 @@ def digest(previous: str, row: tuple[Any, ...]) -> str:
 
 
 def _flush(work: UnitOfWork) -> None:
-    if not work.drafts:
+    # What moved and moved back would write rows in vain.
+    tallies = [(*key, number) for key, number in sorted(work.counts.items()) if number]
+    by_stream: dict[str, list[Draft]] = {stream: [] for stream, _, _ in tallies}
+    if not (work.drafts or tallies):
         return
-    by_stream: dict[str, list[Draft]] = {}
     for draft in work.drafts:
         by_stream.setdefault(draft.stream, []).append(draft)
-    rows: list[tuple[Any, ...]] = []
-    heads = []
+    rows: list[Row] = []
+    heads: list[Row] = []
     for name, position, previous, open_items, now in _lock(sorted(by_stream)):
         opened = sum(draft.opens for draft in by_stream[name])
         if work.open_limit is not None and opened > 0 and open_items + opened > work.open_limit:
@@ -126,8 +143,11 @@ def _flush(work: UnitOfWork) -> None:
             previous = digest(previous, row)
             rows.append((*row, previous))
         heads.append((position, previous, open_items + opened, name))
-    _WRITE[connection.vendor](rows, heads)
-    nudges.after_commit({name: position for position, _, _, name in heads})
+    _WRITE[connection.vendor](rows, heads, tallies)
+    if any(number < 0 for *_, number in tallies):
+        Tally.objects.filter(stream__in=list(by_stream), count=0).delete()
+    if rows:
+        nudges.after_commit({name: position for position, _, _, name in heads if by_stream[name]})
 
 
 def _lock(names: list[str]) -> list[Any]:
@@ -147,11 +167,10 @@ def _lock(names: list[str]) -> list[Any]:
     return _lock(names)
 
 
-def _write_at_once(rows: list[tuple[Any, ...]], heads: list[tuple[Any, ...]]) -> None:
-    events = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
-    streams = [
-        dict(zip(("position", "head_hash", "open_items", "name"), head, strict=True)) for head in heads
-    ]
+def _write_at_once(rows: list[Row], heads: list[Row], tallies: list[Row]) -> None:
+    events = _named(_COLUMNS, rows)
+    streams = _named(("position", "head_hash", "open_items", "name"), heads)
+    counts = _named(("stream", "name", "count"), tallies)
     execute(
         f"""
         WITH told AS (
@@ -160,16 +179,25 @@ def _write_at_once(rows: list[tuple[Any, ...]], heads: list[tuple[Any, ...]]) ->
                 id text, stream text, position bigint, type text, subject_id text, session_id text,
                 actor text, occurred_at timestamptz, data text, hash text
             )
+        ), counted AS (
+            INSERT INTO events_tally (stream, name, count)
+            SELECT stream, name, count
+            FROM json_to_recordset(%s::json) AS t (stream text, name text, count bigint)
+            {_ADD}
         )
         UPDATE events_stream SET position = s.position, head_hash = s.head_hash, open_items = s.open_items
         FROM json_to_recordset(%s::json) AS s (name text, position bigint, head_hash text, open_items integer)
         WHERE events_stream.name = s.name
         """,  # noqa: S608
-        [as_json(events), as_json(streams)],
+        [as_json(events), as_json(counts), as_json(streams)],
     )
 
 
-def _write_one_by_one(rows: list[tuple[Any, ...]], heads: list[tuple[Any, ...]]) -> None:
+def _named(columns: tuple[str, ...], rows: list[Row]) -> list[dict[str, Any]]:
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def _write_one_by_one(rows: list[Row], heads: list[Row], tallies: list[Row]) -> None:
     places = ", ".join(["%s"] * len(_COLUMNS))
     for row in rows:
         execute(
@@ -180,8 +208,16 @@ def _write_one_by_one(rows: list[tuple[Any, ...]], heads: list[tuple[Any, ...]])
         execute(
             "UPDATE events_stream SET position = %s, head_hash = %s, open_items = %s WHERE name = %s", head
         )
+    if tallies:
+        execute(
+            "INSERT INTO events_tally (stream, name, count)"  # noqa: S608
+            " SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(%s)"
+            f" WHERE TRUE {_ADD}",  # without WHERE, SQLite would take ON for a join's
+            [as_json(tallies)],
+        )
 
 
+_ADD = "ON CONFLICT (stream, name) DO UPDATE SET count = events_tally.count + excluded.count"
 _WRITE = {"postgresql": _write_at_once, "sqlite": _write_one_by_one}
 
 

@@ -37,6 +37,18 @@ class Stream(models.Model):
         return f"{self.epoch}:{self.position}"
 
 
+class Tally(models.Model):
+    """Count something beside a stream: moved with the stream's head, under the same lock."""
+
+    pk = models.CompositePrimaryKey("stream", "name")
+    stream = models.CharField(max_length=255)
+    name = models.CharField(max_length=100)
+    count = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.stream}: {self.name}"
+
+
 class Event(models.Model):
     """Record one change for good: audit trail, outbox and what sockets stream, in one row.
 
@@ -91,6 +103,11 @@ class Subject(models.Model):
     def session(self) -> str:
         """Return the session that this subject's events belong to."""
         return ""
+
+    @property
+    def counts_of_end(self) -> dict[str, int]:
+        """Return by how much each tally of the stream grows when this subject comes to its end."""
+        return {}
 
 
 class JobLease(models.Model):

@@ -9,7 +9,8 @@ the database as much again. What a query says stays where its rule is; only the 
 Only for statements that find rows by a unique key: a prepared plan does not look at the parameters.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -28,8 +29,26 @@ def execute(sql: str, values: Sequence[Any]) -> list[Row]:
         return cursor.fetchall() if cursor.description else []
 
 
-def as_json(rows: list[dict[str, Any]]) -> str:
-    """Write *rows* for PostgreSQL's ``json_to_recordset``: however many, they are one value."""
+@contextmanager
+def one_snapshot() -> Iterator[None]:
+    """Let all reads of the block see one state of the database; inside a transaction, what that sees."""
+    if connection.in_atomic_block:
+        yield
+        return
+    # Not atomic(): it would queue with SQLite's writers, and PostgreSQL's statements each see another state.
+    with connection.cursor() as cursor:
+        cursor.execute(_SNAPSHOT[connection.vendor])
+        try:
+            yield
+        finally:
+            cursor.execute("ROLLBACK")
+
+
+_SNAPSHOT = {"postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", "sqlite": "BEGIN DEFERRED"}
+
+
+def as_json(rows: Sequence[Any]) -> str:
+    """Write *rows* for the database's JSON functions: however many, they are one value."""
     return orjson.dumps(rows).decode()
 
 

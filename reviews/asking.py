@@ -108,6 +108,7 @@ class Asking(Generic[Item]):
                 log.record(
                     item.stream, self._event, item.pk,
                     actor=by.actor, session_id=item.session_id, data=told, opens=1,
+                    counts=item.counts_of_start,
                 )  # fmt: skip
                 signals.after_commit(self._event, item, by.actor, told)
                 if self._after is not None:

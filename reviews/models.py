@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from agents.models import Agent
 from events.canonical import sha256
 from events.models import Subject
+from reviews import tallies
 from reviews.lifecycle import FINAL, OPEN, OnTimeout, Status
 
 
@@ -31,6 +32,12 @@ class Kind(models.TextChoices):
 
 INTERRUPTS = (Kind.APPROVAL, Kind.CONFIRMATION, Kind.INPUT, Kind.FEEDBACK)
 REQUESTS = tuple(kind for kind in Kind if kind not in INTERRUPTS)
+FAMILIES = {"requests": REQUESTS, "interrupts": INTERRUPTS}
+
+
+def noun_of(kind: str) -> str:
+    """Return what items of *kind* are called together."""
+    return "interrupts" if kind in INTERRUPTS else "requests"
 
 
 class Priority(models.IntegerChoices):
@@ -50,6 +57,8 @@ class Outcome(models.TextChoices):
 
 
 _open = Q(status__in=sorted(OPEN))
+_answered_interrupt = Q(kind__in=INTERRUPTS, response_time__isnull=False)
+_answered_request = Q(kind__in=REQUESTS, response_time__isnull=False)
 
 
 class ReviewItem(Subject):
@@ -57,6 +66,7 @@ class ReviewItem(Subject):
 
     ``agent`` is whose key asked: access goes by it. ``agent_name`` is a label of the agent's own choosing.
     ``content_hash`` is SHA-256 over what a human is asked to judge, and changes only with ``revision``.
+    ``response_time`` is how long a person took to answer; nobody else's ending has one.
     """
 
     kind = models.CharField(max_length=24, choices=Kind)
@@ -90,6 +100,7 @@ class ReviewItem(Subject):
     revision = models.PositiveIntegerField(default=1)
     changes_requested_at = models.DateTimeField(null=True, blank=True)
     resolved_by = models.CharField(max_length=255, blank=True)
+    response_time = models.DurationField(null=True, blank=True, editable=False)
     consumed_at = models.DateTimeField(null=True, blank=True)
     leased_until = models.DateTimeField(null=True, blank=True)
     outcome = models.CharField(max_length=16, blank=True, choices=Outcome)
@@ -124,6 +135,19 @@ class ReviewItem(Subject):
             models.Index(
                 fields=["resolved_at"], name="item_resolved", condition=Q(resolved_at__isnull=False)
             ),
+            models.Index(
+                fields=["agent", "kind"], name="item_in_review", condition=Q(status=Status.IN_REVIEW)
+            ),
+            models.Index(fields=["response_time"], name="interrupt_took", condition=_answered_interrupt),
+            models.Index(fields=["response_time"], name="request_took", condition=_answered_request),
+            models.Index(
+                fields=["agent", "response_time"],
+                name="interrupt_took_by_agent",
+                condition=_answered_interrupt,
+            ),
+            models.Index(
+                fields=["agent", "response_time"], name="request_took_by_agent", condition=_answered_request
+            ),
         ]
 
     def __str__(self) -> str:
@@ -155,6 +179,14 @@ class ReviewItem(Subject):
     def stored_hash(self) -> str:
         """Take the hash anew: what was changed behind the API has another than ``content_hash``."""
         return sha256(self.content)
+
+    @property
+    def counts_of_start(self) -> dict[str, int]:
+        return tallies.of_start(noun_of(self.kind), self.kind, self.priority, self.created_at)
+
+    @property
+    def counts_of_end(self) -> dict[str, int]:
+        return tallies.of_end(noun_of(self.kind), self.status, self.response_time)
 
 
 class Attachment(models.Model):

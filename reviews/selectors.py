@@ -6,7 +6,18 @@ and :func:`having_status` never wait for the sweep.
 
 from typing import Any, TypeVar
 
-from django.db.models import Case, CharField, DurationField, ExpressionWrapper, F, Q, QuerySet, Value, When
+from django.db.models import (
+    Case,
+    CharField,
+    DurationField,
+    ExpressionWrapper,
+    F,
+    Model,
+    Q,
+    QuerySet,
+    Value,
+    When,
+)
 from django.db.models.functions import Now
 
 from agents.callers import Caller
@@ -16,14 +27,15 @@ from reviews.lifecycle import OPEN, OnTimeout, Status
 from reviews.models import ReviewItem
 
 Item = TypeVar("Item", bound=ReviewItem)
+Row = TypeVar("Row", bound=Model)
 TIMED_OUT = {Status.EXPIRED: OnTimeout.EXPIRE, Status.REJECTED: OnTimeout.REJECT}
 
 
-def visible_to(caller: Caller, items: QuerySet[Item]) -> QuerySet[Item]:
-    """Return those of *items* that *caller* may see: an agent its own, an operator with permission all."""
+def visible_to(caller: Caller, rows: QuerySet[Row], owner: str = "agent_id") -> QuerySet[Row]:
+    """Return those of *rows* that *caller* may see: an agent its own, an operator with permission all."""
     if caller.user is None:
-        return items.filter(agent_id=caller.agent)
-    return items if caller.has_perm("reviews.view_reviewitem") else items.none()
+        return rows.filter(**{owner: caller.agent})
+    return rows if caller.has_perm("reviews.view_reviewitem") else rows.none()
 
 
 def shown_to(caller: Caller, items: QuerySet[Item]) -> Any:

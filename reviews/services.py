@@ -4,7 +4,7 @@ import datetime as dt
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from agents.callers import Caller
@@ -19,6 +19,8 @@ from reviews.models import ReviewItem
 from reviews.selectors import claim_is_free_for, is_overdue
 
 BATCH = 1_000
+_OF_TIMEOUT = ("pk", "status", "agent_id", "session_id", "kind", "response_time")
+_OF_CLEANUP = ("pk", "status", "agent_id", "kind", "priority", "created_at", "response_time")
 COMMENT_LIMIT = 10_000
 COMMENTED, COMMENTS_OF_AN_AGENT = "hitl.item.commented", 100
 
@@ -34,7 +36,7 @@ def held_by(caller: Caller) -> dict[str, Any]:
 
 def resolved_by(caller: Caller) -> dict[str, Any]:
     """Return the columns of an item that *caller* has decided."""
-    return {"resolved_by": caller.name, **HELD_BY_NOBODY}
+    return {"resolved_by": caller.name, "response_time": Now() - F("created_at"), **HELD_BY_NOBODY}
 
 
 def deciding(item: ReviewItem, by: Caller, content_hash: str) -> dict[str, Q]:
@@ -115,7 +117,7 @@ def timed_out(model: type[ReviewItem], transitions: dict[OnTimeout, Transition],
         while moved:
             moved = perform_all(
                 transition,
-                list(rows.only("pk", "status", "agent_id", "session_id")[:BATCH]),
+                list(rows.only(*_OF_TIMEOUT)[:BATCH]),
                 actor=SYSTEM,
                 changes={"resolved_by": SYSTEM},
                 data={"rejection_reason": reason, "resolved_by": SYSTEM},
@@ -125,15 +127,24 @@ def timed_out(model: type[ReviewItem], transitions: dict[OnTimeout, Transition],
 
 
 def cleanup(days: int | None = None) -> int:
-    """Delete what was resolved *days* ago (``HITL_CLEANUP_DAYS``); its events stay. Return how many."""
+    """Delete what was resolved *days* ago (``HITL_CLEANUP_DAYS``); its events stay. Return how many.
+
+    It is counted no more: statistics are those of what is there.
+    """
     kept = dt.timedelta(days=settings.HITL_CLEANUP_DAYS if days is None else days)
     old = ReviewItem.objects.filter(status__in=sorted(FINAL), resolved_at__lt=Now() - kept)
     count = 0
     while ids := list(old.order_by("resolved_at").values_list("pk", flat=True)[:BATCH]):
         delete_files(ids)
         with log.unit_of_work():
-            _, rows = ReviewItem.objects.filter(pk__in=ids).delete()
-        count += rows.get(ReviewItem._meta.label, 0)
+            # Locked, so that what another cleanup deletes is not subtracted twice.
+            found = ReviewItem.objects.filter(pk__in=ids).order_by("pk").select_for_update()
+            items = list(found.only(*_OF_CLEANUP))
+            ReviewItem.objects.filter(pk__in=[item.pk for item in items]).delete()
+            for item in items:
+                for counts in (item.counts_of_start, item.counts_of_end):
+                    log.count(item.stream, {name: -number for name, number in counts.items()})
+        count += len(items)
     return count
 
 

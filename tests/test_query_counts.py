@@ -33,8 +33,8 @@ def test_asking_takes_four(used_before: Door, django_assert_max_num_queries: Any
     def call(door: Door) -> Any:
         return door.post_json("/interrupts", {"reason": "x"})
 
-    # key, item with its child, the stream's head, event with the head again; SQLite takes them one by one
-    expected = 6 if connection.vendor == "sqlite" else 4
+    # key, item with its child, the stream's head, event with head and tallies; SQLite takes them one by one
+    expected = 7 if connection.vendor == "sqlite" else 4
     assert count(used_before, call, django_assert_max_num_queries) == expected
 
 
@@ -78,6 +78,17 @@ def test_reading_events_takes_three_whatever_their_number(
     assert count(used_before, lambda door: door.get_json("/events"), django_assert_max_num_queries) == 3
 
 
+@pytest.mark.parametrize("rows", [1, 20])
+def test_statistics_take_six_whatever_is_counted(
+    used_before: Door, as_ann: Door, django_assert_max_num_queries: Any, rows: int
+) -> None:
+    for _ in range(rows):
+        as_ann.post_json(f"/interrupts/{used_before.ask()['id']}/approve")
+
+    # key, tallies, agents, what is in review or overdue, median, 95th percentile
+    assert count(used_before, lambda door: door.get_json("/statistics"), django_assert_max_num_queries) == 6
+
+
 def test_approving_takes_a_dozen(agent: Door, as_ann: Door, django_assert_max_num_queries: Any) -> None:
     asked = agent.ask()
 
@@ -89,7 +100,7 @@ def test_approving_takes_a_dozen(agent: Door, as_ann: Door, django_assert_max_nu
 
 def test_a_request_takes_what_a_question_takes(used_before: Door, django_assert_max_num_queries: Any) -> None:
     body = {"request_type": "api_key", "title": "A key", "description": "To read."}
-    expected = 6 if connection.vendor == "sqlite" else 4
+    expected = 7 if connection.vendor == "sqlite" else 4
     made = count(used_before, lambda door: door.post_json("/requests", body), django_assert_max_num_queries)
     assert made == expected
 

@@ -3,7 +3,8 @@
 import datetime as dt
 from typing import Any
 
-from django.db.models import F
+import pytest
+from django.db.models.functions import Now
 
 from reviews.models import ReviewItem
 from tests.conftest import Door
@@ -36,7 +37,7 @@ def test_every_interrupt_is_counted_by_what_it_is(agent: Door, as_ann: Door) -> 
     assert found["by_status"] == {"approved": 1, "pending": 2}
     assert found["by_priority"] == {"high": 1, "medium": 2}
     assert found["by_type"] == {"approval": 2, "input": 1}
-    assert found["by_agent"] == {"janitor": 2, "refunds": 1}
+    assert found["by_agent"] == {"janitor": 3}  # whose key it was, whatever it calls itself
     (day,) = found["by_day"]
     assert (dt.date.fromisoformat(day), found["by_day"][day]) == (dt.datetime.now(dt.UTC).date(), 3)
 
@@ -65,13 +66,13 @@ def test_an_agent_sees_its_own_figures(agent: Door, rogue: Door, as_ann: Door) -
 def test_response_times_are_those_of_people(agent: Door, as_ann: Door) -> None:
     for hours in (1, 2, 3, 10):
         asked = agent.ask()["id"]
+        ReviewItem.objects.filter(pk=asked).update(created_at=Now() - dt.timedelta(hours=hours))
         as_ann.post_json(f"/interrupts/{asked}/approve")
-        ReviewItem.objects.filter(pk=asked).update(resolved_at=F("created_at") + dt.timedelta(hours=hours))
     agent.post_json(f"/interrupts/{agent.ask()['id']}/cancel")
     let_deadline_pass(agent.ask(on_timeout="reject")["id"])
 
     found = figures(as_ann)
 
-    assert found["average_response_time_hours"] == 4
-    assert found["median_response_time_hours"] == 2
-    assert found["p95_response_time_hours"] == 10
+    assert found["average_response_time_hours"] == pytest.approx(4, abs=0.01)
+    assert found["median_response_time_hours"] == pytest.approx(2, abs=0.01)
+    assert found["p95_response_time_hours"] == pytest.approx(10, abs=0.01)

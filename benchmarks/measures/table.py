@@ -16,6 +16,7 @@ from benchmarks.scale import Scale
 from benchmarks.stand import Stand
 
 OURS, FASTAPI = "server", "FastAPI, keyset"
+CALLS = 10  # one is over too soon to be measured alone
 
 
 async def measure(stand: Stand, scale: Scale, report: Report) -> None:
@@ -81,28 +82,23 @@ async def _at(stand: Stand, scale: Scale, report: Report, size: int) -> None:
 
 
 async def _statistics(stand: Stand, scale: Scale, report: Report, size: int) -> None:
-    """Compare the statistics of everything with the one aggregate that they would be at least."""
+    """Compare the statistics of everything with aggregates that give the same figures."""
     request = get("/api/v1/statistics", Authorization=f"Bearer {stand.operator}")
-    aggregate = (
-        "SELECT status, kind, priority, agent_name, date(created_at), count(*), avg(resolved_at - created_at)"
-        " FROM {item} GROUP BY 1, 2, 3, 4, 5"
-    )
 
     async def ours() -> Sample:
         started = time.perf_counter()
-        answer = await call(stand.wsgi.port, request)
-        assert answer.status == 200, answer.body
-        return Sample((time.perf_counter() - started) * 1000)
+        for _ in range(CALLS):
+            answer = await call(stand.wsgi.port, request)
+            assert answer.status == 200, answer.body
+        return Sample((time.perf_counter() - started) * 1000 / CALLS)
 
     async def theirs() -> Sample:
-        started = time.perf_counter()
-        stand.sql(aggregate).fetchall()
-        return Sample((time.perf_counter() - started) * 1000)
+        return Sample(await stand.inside.ask_aside("plain_statistics") * 1000)
 
-    rounds = await take([Contender(OURS, ours), Contender("aggregate", theirs)], min(3, scale.rounds))
-    faster = 1 / r.ratio(rounds, OURS, "aggregate").median
+    rounds = await take([Contender(OURS, ours), Contender("aggregates", theirs)], min(3, scale.rounds))
+    faster = 1 / r.ratio(rounds, OURS, "aggregates").median
     report.add(Row(
-        f"statistics at {size:,} rows", "ms", rounds, OURS, ("aggregate",),
+        f"statistics at {size:,} rows", "ms", rounds, OURS, ("aggregates",),
         first=(at_most("≥ 300 times faster", 300 / faster, 1),),
         details=(f"{faster:.2g} times as fast",),
     ))  # fmt: skip

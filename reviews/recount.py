@@ -1,0 +1,48 @@
+"""Count all items anew, for tallies that are missing or were changed behind the server's back."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from django.db.models import Q
+
+from events import log
+from events.models import Tally
+from events.statements import one_snapshot
+from reviews.models import FAMILIES, ReviewItem, noun_of
+from reviews.tallies import of_end, of_start
+
+CHUNK = 10_000
+_COLUMNS = ("agent_id", "kind", "priority", "created_at", "status", "resolved_at", "response_time")
+_OURS = Q(*(("name__startswith", f"{noun}.") for noun in FAMILIES), _connector=Q.OR)
+Tallies = Counter[tuple[str, str]]
+
+
+def count_items(items: Any, told: Callable[[int], None] = lambda done: None) -> Tallies:
+    """Return what the tallies of *items* have to be, by stream and name; call *told* now and then."""
+    tallies: Tallies = Counter()
+    rows = items.values_list(*_COLUMNS).iterator(CHUNK)
+    for done, (stream, kind, priority, created_at, status, resolved_at, took) in enumerate(rows, 1):
+        noun = noun_of(kind)
+        ended = of_end(noun, status, took) if resolved_at else {}
+        for name, count in {**of_start(noun, kind, priority, created_at), **ended}.items():
+            tallies[stream, name] += count
+        if not done % CHUNK:
+            told(done)
+    return tallies
+
+
+def differences(told: Callable[[int], None]) -> Tallies:
+    """Return by how much each tally has to move to be what the items say."""
+    with one_snapshot():
+        wrong = count_items(ReviewItem.objects.all(), told)
+        for stream, name, count in Tally.objects.filter(_OURS).values_list("stream", "name", "count"):
+            wrong[stream, name] -= count
+    return Counter({key: number for key, number in wrong.items() if number})
+
+
+def repair(wrong: Tallies) -> None:
+    """Move the tallies by what :func:`differences` found; what was counted since then stays counted."""
+    with log.unit_of_work():
+        for (stream, name), number in wrong.items():
+            log.count(stream, {name: number})

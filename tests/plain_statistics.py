@@ -1,0 +1,60 @@
+"""The statistics as aggregates over all items: slow, plain, and what the server's have to equal."""
+
+import math
+from typing import Any
+
+from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Q, QuerySet
+from django.db.models.functions import TruncDate
+
+from reviews import statistics
+from reviews.models import FAMILIES, Priority, ReviewItem
+from reviews.selectors import with_effective_status
+
+ANSWERED = ("approved", "fulfilled", "rejected")
+
+
+def plain_statistics(items: QuerySet[ReviewItem]) -> dict[str, Any]:
+    """Return the figures of *items* in the shape of ``GET statistics``."""
+    found = {noun: _figures(items.filter(kind__in=kinds), noun) for noun, kinds in FAMILIES.items()}
+    return {**found["requests"], "interrupts": found["interrupts"]}
+
+
+def _figures(items: QuerySet[ReviewItem], noun: str) -> dict[str, Any]:
+    by_status = _count(with_effective_status(items), "effective_status")
+    by_priority = _count(items, "priority")
+    days = items.annotate(day=TruncDate("created_at")).values_list("day").annotate(n=Count("pk"))
+    return {
+        f"total_{noun}": items.count(),
+        f"pending_{noun}": by_status.get("pending", 0),
+        "by_status": by_status,
+        "by_priority": {Priority(rank).label: count for rank, count in by_priority.items()},
+        "by_type": _count(items, "kind"),
+        **_response_times(items),
+        "by_agent": _count(items, "agent_id"),
+        "by_day": {day.isoformat(): count for day, count in days.order_by("-day")[: statistics.DAYS]},
+    }
+
+
+def _count(items: Any, column: str) -> dict[Any, int]:
+    return dict(items.order_by().values_list(column).annotate(n=Count("pk")).order_by(column))
+
+
+def _response_times(items: QuerySet[ReviewItem]) -> dict[str, float | None]:
+    by_people = items.filter(Q(status__in=ANSWERED) & ~Q(resolved_by__in=["", "system"]))
+    took = by_people.annotate(
+        took=ExpressionWrapper(F("resolved_at") - F("created_at"), output_field=DurationField())
+    ).order_by("took")
+    n = took.count()
+
+    def nth(share: float) -> float | None:
+        return _hours(took.values_list("took", flat=True)[math.ceil(share * n) - 1]) if n else None
+
+    return {
+        "average_response_time_hours": _hours(took.aggregate(mean=Avg("took"))["mean"]),
+        "median_response_time_hours": nth(0.5),
+        "p95_response_time_hours": nth(0.95),
+    }
+
+
+def _hours(duration: Any) -> float | None:
+    return None if duration is None else round(duration.total_seconds() / 3600, 6)
