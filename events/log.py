@@ -211,7 +211,8 @@ def _write_one_by_one(rows: list[Row], heads: list[Row], tallies: list[Row]) -> 
     if tallies:
         execute(
             "INSERT INTO events_tally (stream, name, count)"  # noqa: S608
-            " SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(%s)"
+            " SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]')"
+            " FROM json_each(%s)"
             f" WHERE TRUE {_ADD}",  # without WHERE, SQLite would take ON for a join's
             [as_json(tallies)],
         )
