@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 
 from agents import keys
 from agents.models import Agent
+from events import signals
 from events.models import Event
 from hitl_project.environment import generated_secret, secrets_key, secrets_keys
 from requests_app import secrets, services
@@ -171,15 +172,18 @@ def test_a_row_moved_elsewhere_opens_nothing(agent: Door, seal: Seal, part: str)
     assert state(agent, one) == "sealed"  # no lease was taken
 
 
-def test_another_agent_or_deployment_opens_nothing(
-    agent: Door, rogue: Door, seal: Seal, settings: Any
-) -> None:
-    stolen, copied = seal(), seal()
-    ReviewItem.objects.filter(pk=stolen).update(agent_id="rogue")
+def test_another_agent_opens_nothing(rogue: Door, seal: Seal) -> None:
+    pk = seal()
+    ReviewItem.objects.filter(pk=pk).update(agent_id="rogue")
+
+    problem(verb(rogue, pk, "reveal"), 503, "secrets_unreadable")
+
+
+def test_another_deployment_opens_nothing(agent: Door, seal: Seal, settings: Any) -> None:
+    pk = seal()
     settings.HITL_DEPLOYMENT_ID = "another deployment"
 
-    problem(verb(rogue, stolen, "reveal"), 503, "secrets_unreadable")
-    problem(verb(agent, copied, "reveal"), 503, "secrets_unreadable")
+    problem(verb(agent, pk, "reveal"), 503, "secrets_unreadable")
 
 
 def test_without_the_key_it_is_said_which_one_is_missing(agent: Door, seal: Seal, settings: Any) -> None:
@@ -207,6 +211,26 @@ def test_cleanup_takes_them_along(agent: Door, seal: Seal) -> None:
     assert cleanup() == 1
 
     assert not Secret.objects.exists()
+
+
+def test_listeners_are_told_of_the_answers_that_are_not_secret(
+    seal: Seal, django_capture_on_commit_callbacks: Any
+) -> None:
+    told: list[dict[str, Any]] = []
+
+    def receiver(**fields: Any) -> None:
+        told.append(fields)
+
+    signals.request_fulfilled.connect(receiver)
+    try:
+        with django_capture_on_commit_callbacks(execute=True):
+            seal()
+    finally:
+        signals.request_fulfilled.disconnect(receiver)
+
+    (one,) = told
+    assert (one["response_data"], one["secret_fields"]) == ({"account": "A-1"}, ["key"])
+    assert KEY not in str(one) + str(vars(one["request"]))
 
 
 # -- Rotation -----------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ def fulfil(who: Caller, pk: str, key: str, **body: Any) -> httpx.Response:
 
 
 def test_64_reveals_at_once_are_one_lease(site: Site, asker: Caller, ann: Caller) -> None:
-    for number in range(counts(3, 200)):
+    for number in range(counts(3, 50)):
         pk = need(asker)
         assert fulfil(ann, pk, f"sk_{number}").status_code == 200
         start = Barrier(THREADS)
