@@ -22,7 +22,6 @@ GOOD: list[tuple[dict[str, Any], list[Any]]] = [
     ({"type": "date"}, ["2030-01-31", "2024-02-29"]),
     ({"type": "date", "min": "2030-01-01", "max": "2030-12-31"}, ["2030-01-01", "2030-12-31"]),
     ({"type": "choice", "choices": ["EUR", "US dollar"]}, ["EUR", "US dollar"]),
-    ({"type": "file"}, ["att_01HZX3Q4M6T2V8W9YABCDEFGHJ"]),
     ({"type": "text", "pattern": "[a-z]+|[0-9]+"}, ["abc", "123"]),
     ({"type": "text", "min": 2, "max": 3}, ["ab", "äöü"]),
 ]
@@ -43,7 +42,7 @@ BAD: list[tuple[dict[str, Any], list[Any]]] = [
     ),
     ({"type": "date", "min": "2030-01-01"}, ["2029-12-31"]),
     ({"type": "choice", "choices": ["EUR", "USD"]}, [CANARY, "eur", 1, ["EUR"]]),
-    ({"type": "file"}, [CANARY, f"../{CANARY}", 7]),
+    ({"type": "file"}, [CANARY, f"att_{CANARY}", f"../{CANARY}", 7]),
     ({"type": "text", "pattern": "[a-z]+|[0-9]+"}, ["abc1", "ABC", "abc\n"]),
     ({"type": "text", "min": 2, "max": 3}, ["a", "abcd"]),
 ]
