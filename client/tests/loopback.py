@@ -60,6 +60,7 @@ class Loopback:
         self.secrets: dict[str, str] = {}
         self.leased = False
         self.comments: list[str] = []
+        self.uploads: list[bytes] = []
         self.events: list[Json] = []
         self.faults: deque[Fault] = deque()
         self.asked: list[tuple[str, str]] = []
@@ -131,6 +132,11 @@ class Loopback:
                     return 409, {"title": "Conflict", "code": current["status"], "current": current}
                 self.decide("cancelled")
                 return 200, self.interrupts[pk]
+            case "POST", ["interrupts" | "requests", _, "attachments"]:
+                self.uploads.append(body["upload"])
+                return 201, {"attachment": {"id": f"att_{len(self.uploads)}"}}
+            case "GET", ["interrupts" | "requests", _, "attachments", "att_1"]:
+                return 200, "the bytes"
             case "POST", ["interrupts" | "requests", _, "comments"]:
                 self.comments.append(body["body"])
                 return 201, {}
@@ -209,7 +215,9 @@ class Handler(BaseHTTPRequestHandler):
         self.serve()
 
     def serve(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or "{}")
+        sent = self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}"
+        is_file = self.headers.get("Content-Type", "").startswith("multipart/form-data; boundary=")
+        body = {"upload": sent} if is_file else json.loads(sent)
         url = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
         key = self.headers.get("Idempotency-Key", "")

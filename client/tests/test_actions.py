@@ -1,6 +1,7 @@
 """What only a person can do: asked, done, and brought back, with its secrets handed over once."""
 
 import pickle
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +11,12 @@ from hitl_client import (
     AsyncHITL,
     Expired,
     Pending,
+    ProblemError,
     Rejected,
     Secrets,
     SecretsGone,
     SecretsLeased,
+    Unavailable,
     WaitTimeout,
     actions,
     durable,
@@ -165,6 +168,20 @@ def test_an_acknowledgement_whose_answer_was_lost_is_no_error(agent: Any, server
     agent.reveal(request.id)
     server.faults.append(Fault(handled=True))
     assert agent.ack(request.id)["secrets"]["state"] == "acknowledged"
+
+
+def test_files_are_attached_and_fetched(agent: Any, server: Loopback, tmp_path: Path) -> None:
+    request = agent.request_action(*KEY, mode="ask")
+    (tmp_path / "contract.txt").write_bytes(b"Sign here.")
+    assert agent.attach(request.id, tmp_path / "contract.txt")["id"] == "att_1"
+    assert b'name="file"; filename="contract.txt"' in server.uploads[0]
+    assert b"Sign here." in server.uploads[0]
+    assert agent.download(request.id, "att_1") == b'"the bytes"'
+    with pytest.raises(ProblemError, match="404"):
+        agent.download(request.id, "att_2")
+    server.faults.append(Fault(handled=True))
+    with pytest.raises(Unavailable):  # it may have arrived: adding it again would add it twice
+        agent.attach(request.id, tmp_path / "contract.txt")
 
 
 def test_secrets_do_not_print_and_are_not_written_anywhere() -> None:

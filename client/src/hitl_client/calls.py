@@ -8,6 +8,7 @@ import os
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack, overload
 from urllib.parse import quote
 
@@ -154,6 +155,19 @@ class Calls:
     def comment(self, item_id: str, body: str) -> Flow[Any]:
         """Add to the history of an interrupt or request, for the operators to read."""
         return self.send(Call("POST", path_of(item_id, "comments"), body={"body": body}, repeatable=False))
+
+    def attach(self, item_id: str, path: str | os.PathLike[str]) -> Flow[dict[str, Any]]:
+        """Add a file to an open interrupt or request; return {id, name, content_type, size, sha256, …}."""
+        file = Path(path)
+        sent = (file.name, file.read_bytes())
+        call = Call("POST", path_of(item_id, "attachments"), file=sent, repeatable=False)
+        item = yield from self.send(call)
+        return dict(item["attachment"])
+
+    def download(self, item_id: str, attachment_id: str) -> Flow[bytes]:
+        """Return the content of an attachment, as which the answer to a field of type file is given."""
+        call = Call("GET", path_of(item_id, f"attachments/{quote(attachment_id, safe='')}"))
+        return exchange(lambda: call, self.retry_for, raw=True)
 
     @overload
     def wait(self, interrupt_id: str, timeout: None = None) -> Flow[Decision]: ...
@@ -318,6 +332,7 @@ class Calls:
             "url": f"{self.base_url}/api/v1/{call.path}",
             "params": {name: value for name, value in call.params.items() if value is not None},
             "content": None if call.body is None else canonical(call.body),
+            "files": call.file and {"file": call.file},
             "headers": headers,
             "timeout": httpx.Timeout(ANSWER_SECONDS + call.held, connect=5.0),
         }
