@@ -1,6 +1,7 @@
 """What only a person can do: asked, done, and brought back, with its secrets handed over once."""
 
 import pickle
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,11 @@ def test_a_run_ends_at_an_open_request_and_goes_on_when_run_again(hitl: HITL, se
     assert isinstance(stopped, Pending)
     assert (stopped.interrupt_id, stopped.reason) == ("har_0", "A key for Stripe")
     assert stopped.data == {"env": "test"}
+    server.interrupts["har_0"]["status"] = "in_review"
+    again = durable(run, session_id="s")
+    assert isinstance(again, Pending)
+    assert again.interrupt_id == "har_0"
+    server.interrupts["har_0"]["status"] = "pending"
     server.decide("fulfilled", response_data={"account": "acct_1"})
     assert durable(run, session_id="s").result == "acct_1"  # type: ignore[union-attr]
 
@@ -158,8 +164,8 @@ def test_a_lease_of_another_run_is_told_or_waited_out(
     with pytest.raises(SecretsLeased) as leased:
         agent.reveal(request.id, wait_timeout=0.15)
     assert leased.value.until == "2026-11-20T12:02:00Z"
-    server.leased = False
-    assert agent.reveal(request.id)["api_key"] == CANARY
+    threading.Timer(0.3, lambda: setattr(server, "leased", False)).start()
+    assert agent.reveal(request.id, wait_timeout=30)["api_key"] == CANARY
 
 
 def test_an_acknowledgement_whose_answer_was_lost_is_no_error(agent: Any, server: Loopback) -> None:
