@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -475,3 +476,53 @@ async def test_a_request_can_be_awaited_and_taken_back(
         assert (await hitl.cancel(request.id))["status"] == "cancelled"
         with pytest.raises(Cancelled):
             await hitl.wait_request(request.id)
+
+
+def test_a_template_is_named_and_its_fields_are_filled_in(
+    hitl: HITL, session: str, soon: Callable[..., None]
+) -> None:
+    answers = {"api_key": "rk_test_canary", "environment": "test", "permissions": "Read invoices"}
+    soon("fulfill", "requests", response_data=answers)
+    request = hitl.request_action(
+        template="service-api-key", context={"service": "stripe"}, session_id=session, key=session
+    )
+    assert request.item["request_type"] == "api_key"
+    assert request.data == {"environment": "test", "permissions": "Read invoices"}
+    again = hitl.request_action(
+        template="service-api-key",
+        title="Worded otherwise",
+        context={"service": "stripe"},
+        session_id=session,
+        key=session,
+    )
+    assert again.id == request.id
+
+
+def test_files_go_both_ways(hitl: HITL, ann: Operator, session: str, tmp_path: Path) -> None:
+    draft, signed = b"Draft of the contract", b"%PDF-1.7\nsigned\n%%EOF\n"
+    (tmp_path / "draft.txt").write_bytes(draft)
+    request = hitl.request_action(
+        "legal_document",
+        "The contract, signed",
+        "Please print, sign and scan it.",
+        required_fields={"contract": {"label": "The scan", "type": "file"}},
+        session_id=session,
+        mode="ask",
+    )
+    attached = hitl.attach(request.id, tmp_path / "draft.txt")
+    assert (attached["name"], attached["size"]) == ("draft.txt", len(draft))
+    added = ann.http.post(
+        f"/api/v1/requests/{request.id}/attachments",
+        files={"file": ("signed.pdf", signed)},
+        headers={"X-CSRFToken": ann.http.cookies["csrftoken"]},
+    ).json()["attachment"]
+    ann.decide(request.id, "fulfill", response_data={"contract": added["id"]})
+
+    done = hitl.wait_request(request.id)
+    assert done is not None
+    assert hitl.download(done.id, done.data["contract"]) == signed
+    assert hitl.download(done.id, attached["id"]) == draft
+    with pytest.raises(ProblemError, match="404"):
+        hitl.download(done.id, "att_nowhere")
+    with pytest.raises(ProblemError, match="409"):
+        hitl.attach(done.id, tmp_path / "draft.txt")
