@@ -84,7 +84,7 @@ HITL_ATTACHMENT_MAX_MIB = whole_number("HITL_ATTACHMENT_MAX_MIB", 10)
 HITL_ATTACHMENT_QUOTA_MIB = whole_number("HITL_ATTACHMENT_QUOTA_MIB", 1_024)
 HITL_CLAIM_MINUTES = 10
 HITL_SECRETS_HOURS = whole_number("HITL_SECRETS_HOURS", 24)
-HITL_REVEAL_SECONDS = 120
+HITL_REVEAL_SECONDS = whole_number("HITL_REVEAL_SECONDS", 120)
 HITL_PROBE_HOSTS = [host.strip().lower() for host in env.list("HITL_PROBE_HOSTS", default=[]) if host.strip()]
 
 # --- Where things are kept -------------------------------------------------------------------------

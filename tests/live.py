@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,6 +23,11 @@ from tests.servers import Server
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 60  # seconds for a question to be there
+MAKE_KEY = (
+    "from django.contrib.auth.models import User\n"
+    "from agents import keys\n"
+    "print(keys.create_key(User.objects.get(username={!r}))[1])"
+)
 
 
 class LiveServer(Server):
@@ -71,6 +77,7 @@ class Operator:
     """A reviewer who logged in at /admin/login/ and decides through the API."""
 
     def __init__(self, server: LiveServer, name: str = "ann") -> None:
+        self.server, self.name = server, name
         password = secrets.token_urlsafe(12)
         server.manage(
             "shell",
@@ -92,31 +99,37 @@ class Operator:
     def __exit__(self, *exc_info: object) -> None:
         self.http.close()
 
-    def waiting(self, **filters: str) -> list[dict[str, Any]]:
+    def waiting(self, kind: str = "interrupts", **filters: str) -> list[dict[str, Any]]:
         """Return what is open, newest first."""
         query = {"pending_only": "true", "limit": "200", **filters}
-        answer = self.http.get("/api/v1/interrupts", params=query)
+        answer = self.http.get(f"/api/v1/{kind}", params=query)
         found: list[dict[str, Any]] = answer.raise_for_status().json()["results"]
         return found
 
-    def wait_for(self, count: int, **filters: str) -> list[dict[str, Any]]:
+    def wait_for(self, count: int, kind: str = "interrupts", **filters: str) -> list[dict[str, Any]]:
         """Return what is open as soon as it is this many."""
         deadline = time.monotonic() + PATIENCE
-        while len(found := self.waiting(**filters)) != count:
+        while len(found := self.waiting(kind, **filters)) != count:
             assert time.monotonic() < deadline, found
             time.sleep(0.05)
         return found
 
-    def decide(self, interrupt: str, verb: str = "approve", **body: Any) -> dict[str, Any]:
-        """Approve, reject or respond; return the item as it then stands."""
+    def decide(self, item: str, verb: str = "approve", **body: Any) -> dict[str, Any]:
+        """Approve, reject, respond or fulfill; return the item as it then stands."""
+        kind = "requests" if item.startswith("har_") else "interrupts"
         answer = self.http.post(
-            f"/api/v1/interrupts/{interrupt}/{verb}",
+            f"/api/v1/{kind}/{item}/{verb}",
             json=body,
             headers={"X-CSRFToken": self.http.cookies["csrftoken"]},
         )
         assert answer.is_success, answer.text
-        item: dict[str, Any] = answer.json()
-        return item
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def personal_key(self) -> str:
+        """Make a key that acts for this operator."""
+        made = self.server.manage("shell", "-v", "0", "-c", MAKE_KEY.format(self.name))
+        return made.strip().splitlines()[-1]
 
 
 def _database_of_its_own(url: str) -> str:
@@ -127,15 +140,23 @@ def _database_of_its_own(url: str) -> str:
     return str(parts.copy_with(path=f"/{name}"))
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[LiveServer]:
+@contextmanager
+def running(**settings: str) -> Iterator[LiveServer]:
+    """Run a server, with *settings* of its own."""
     live = LiveServer()
+    live.env |= settings
     try:
         live.manage("migrate", "--verbosity", "0")
         live.key = live.new_key()
         yield live.start()
     finally:
         live.remove()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[LiveServer]:
+    with running() as live:
+        yield live
 
 
 @pytest.fixture(scope="module")

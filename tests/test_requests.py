@@ -52,6 +52,11 @@ def test_every_type_is_taken(agent: Door, request_type: str) -> None:
     assert agent.need(request_type=request_type)["request_type"] == request_type
 
 
+@pytest.mark.parametrize("priority", ["low", "medium", "high", "critical"])
+def test_every_priority_is_taken(agent: Door, priority: str) -> None:
+    assert agent.need(priority=priority)["priority"] == priority
+
+
 @pytest.mark.parametrize(
     ("sent", "named"),
     [

@@ -57,7 +57,10 @@ class Loopback:
     def __init__(self) -> None:
         self.interrupts: dict[str, Json] = {}
         self.bodies: dict[str, Json] = {}
+        self.secrets: dict[str, str] = {}
+        self.leased = False
         self.comments: list[str] = []
+        self.uploads: list[bytes] = []
         self.events: list[Json] = []
         self.faults: deque[Fault] = deque()
         self.asked: list[tuple[str, str]] = []
@@ -84,7 +87,7 @@ class Loopback:
         self._server.server_close()
 
     def decide(self, status: str = "approved", **answer: Any) -> None:
-        """Decide the one open interrupt."""
+        """Decide the one open item."""
         with self.changed:
             (item,) = (item for item in self.interrupts.values() if item["status"] == "pending")
             item |= {"status": status, "resolved_by": "ann", "resolved_at": "2026-11-20T12:00:00Z", **answer}
@@ -105,29 +108,36 @@ class Loopback:
 
     def handle(self, method: str, path: str, query: Json, key: str, body: Json) -> tuple[int, Any]:
         match method, path.removeprefix("/api/v1/").split("/"):
-            case "POST", ["interrupts"]:
-                return self.create(key, body)
-            case "GET", ["interrupts"]:
-                return self.list(query)
+            case "POST", ["interrupts" | "requests" as kind]:
+                return self.create(kind, key, body)
+            case "GET", ["interrupts" | "requests" as kind]:
+                return self.list(kind, query)
             case "GET", ["events"]:
                 return self.stream(query)
-            case "GET", ["interrupts", pk] if pk in self.interrupts:
+            case "GET", ["interrupts" | "requests", pk] if pk in self.interrupts:
                 return 200, self.interrupts[pk]
             case "GET", ["interrupts", pk, "status"]:
                 return 200, self.status(pk)
-            case "GET", ["interrupts", pk, "wait"]:
+            case "GET", ["interrupts" | "requests" as kind, pk, "wait"]:
                 if self.holds:
                     with self.changed:
                         held = float(query["timeout"])
                         self.changed.wait_for(lambda: self.interrupts[pk]["status"] != "pending", held)
-                return 200, self.status(pk)
-            case "POST", ["interrupts", pk, "cancel"]:
+                return 200, self.status(pk) if kind == "interrupts" else self.interrupts[pk]
+            case "POST", ["requests", pk, "reveal" | "ack" as verb]:
+                return self.handle_secrets(pk, verb)
+            case "POST", ["interrupts" | "requests", pk, "cancel"]:
                 if self.interrupts[pk]["status"] != "pending":
                     current = self.interrupts[pk]
                     return 409, {"title": "Conflict", "code": current["status"], "current": current}
                 self.decide("cancelled")
                 return 200, self.interrupts[pk]
-            case "POST", ["interrupts", _, "comments"]:
+            case "POST", ["interrupts" | "requests", _, "attachments"]:
+                self.uploads.append(body["upload"])
+                return 201, {"attachment": {"id": f"att_{len(self.uploads)}"}}
+            case "GET", ["interrupts" | "requests", _, "attachments", "att_1"]:
+                return 200, "the bytes"
+            case "POST", ["interrupts" | "requests", _, "comments"]:
                 self.comments.append(body["body"])
                 return 201, {}
         return 404, {
@@ -137,28 +147,41 @@ class Loopback:
             "detail": "There is nothing here.",
         }
 
-    def create(self, key: str, body: Json) -> tuple[int, Json]:
-        if not str(body.get("reason", "")).strip():
+    def handle_secrets(self, pk: str, verb: str) -> tuple[int, Json]:
+        item = self.interrupts[pk]
+        code = item["secrets"]["state"] if item["secrets"]["state"] in ("acknowledged", "purged") else ""
+        if code or (verb == "reveal" and self.leased):
+            return 410, {"title": "Gone", "code": code or "leased", "current": item}
+        self.leased = verb == "reveal"
+        item["secrets"] |= {"state": f"{verb}ed" if verb == "reveal" else "acknowledged"}
+        item["secrets"] |= {"lease_expires_at": "2026-11-20T12:02:00Z"}
+        if verb == "ack":
+            return 200, item
+        return 200, {"values": self.secrets, "lease_expires_at": "2026-11-20T12:02:00Z"}
+
+    def create(self, kind: str, key: str, body: Json) -> tuple[int, Json]:
+        if kind == "interrupts" and not str(body.get("reason", "")).strip():
             return 400, {"title": "Bad Request", "code": "invalid", "errors": {"reason": ["Say why."]}}
         with self.changed:
             for item in self.interrupts.values():
                 if item["key"] == key:
                     return (200, item) if self.bodies[item["id"]] == body else (422, {"code": "key_reused"})
             item = {
-                "id": f"int_{len(self.interrupts)}",
+                "id": f"{'int' if kind == 'interrupts' else 'har'}_{len(self.interrupts)}",
                 "status": "pending",
                 "key": key,
-                "tool_args": {},
+                **({"tool_args": {}} if kind == "interrupts" else {"secrets": None}),
                 **body,
             }
             self.interrupts[item["id"]], self.bodies[item["id"]] = item, body
             return 201, item
 
-    def list(self, query: Json) -> tuple[int, Json]:
+    def list(self, kind: str, query: Json) -> tuple[int, Json]:
         found = [
             item
             for item in reversed(self.interrupts.values())
             if item["key"] == query.get("key", item["key"])
+            and item["id"].startswith("int" if kind == "interrupts" else "har")
         ]
         start, limit = int(query.get("cursor", 0)), int(query.get("limit", 50))
         more = (
@@ -192,7 +215,9 @@ class Handler(BaseHTTPRequestHandler):
         self.serve()
 
     def serve(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or "{}")
+        sent = self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}"
+        is_file = self.headers.get("Content-Type", "").startswith("multipart/form-data; boundary=")
+        body = {"upload": sent} if is_file else json.loads(sent)
         url = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
         key = self.headers.get("Idempotency-Key", "")

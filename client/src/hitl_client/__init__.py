@@ -6,6 +6,9 @@
     decision = hitl.require_approval("Delete it?", tool_name="delete_file", tool_args={"path": path})
     delete_file(**decision.arguments)
 
+    request = hitl.request_action("api_key", "A key for Stripe", "To read invoices.", required_fields={…})
+    with hitl.secrets(request) as values: ...
+
 `mode="wait"` stays until a person has decided. `mode="raise"` ends the run with `InterruptSignal`; run it
 again after the decision, and the same call finds it (`session`, `durable`). Errors are drawn in
 `hitl_client.errors`.
@@ -21,16 +24,19 @@ from hitl_client.errors import (
     NotApproved,
     ProblemError,
     Rejected,
+    SecretsGone,
+    SecretsLeased,
     StreamReset,
     Unavailable,
     UnexpectedAnswer,
     WaitTimeout,
 )
-from hitl_client.models import Decision, Event, Feedback, Interrupt, Status
+from hitl_client.models import ActionRequest, Decision, Event, Feedback, Interrupt, Secrets, Status
 from hitl_client.runs import Completed, Pending, durable, session
 
 __all__ = [
     "HITL",
+    "ActionRequest",
     "ArgumentsChanged",
     "AsyncHITL",
     "Cancelled",
@@ -46,6 +52,9 @@ __all__ = [
     "Pending",
     "ProblemError",
     "Rejected",
+    "Secrets",
+    "SecretsGone",
+    "SecretsLeased",
     "Status",
     "StreamReset",
     "Unavailable",

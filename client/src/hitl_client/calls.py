@@ -8,6 +8,7 @@ import os
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack, overload
 from urllib.parse import quote
 
@@ -30,6 +31,8 @@ from hitl_client.runs import Ordinals, Scope, canonical, current_run, replay_key
 HOLD_SECONDS = 30
 ANSWER_SECONDS = 30.0
 NOT_APPROVED = {"rejected": Rejected, "expired": Expired, "cancelled": Cancelled}
+OPEN = {"pending", "in_review"}
+MODES = {"interrupts": ("wait", "raise"), "requests": ("wait", "raise", "ask")}
 
 Json = Mapping[str, Any]
 
@@ -133,38 +136,38 @@ class Calls:
         decision = yield from self.ask("feedback", subject, data, common, asked)
         return Feedback.of(decision if decision.status == "rejected" else settled(decision))
 
-    def get(self, interrupt_id: str) -> Flow[Interrupt]:
-        """Return the interrupt with its history; 404 if it is not this agent's."""
-        return self._send(Call("GET", _path(interrupt_id)))
+    def get(self, item_id: str) -> Flow[Interrupt]:
+        """Return the interrupt or request with its history; 404 if it is not this agent's."""
+        return self.send(Call("GET", path_of(item_id)))
 
     def find(self, key: str) -> Flow[Interrupt | None]:
         """Return the interrupt that was created with this key, if any."""
-        found = yield from self.page({"key": key, "limit": 1})
-        return found["results"][0] if found["results"] else None
+        return self.keyed("interrupts", key)
 
     def status(self, interrupt_id: str) -> Flow[Status]:
         """Return how it stands now, without waiting."""
-        return self._send(Call("GET", _path(interrupt_id, "status")))
+        return self.send(Call("GET", path_of(interrupt_id, "status")))
 
-    def cancel(self, interrupt_id: str, reason: str | None = None) -> Flow[Interrupt]:
-        """Withdraw a question; 409 if it has been decided."""
-        body = {} if reason is None else {"reason": reason}
-        try:
-            interrupt: Interrupt = yield from self._send(
-                Call("POST", _path(interrupt_id, "cancel"), body=body)
-            )
-        except ProblemError as refusal:
-            # Cancelling what is cancelled is no mistake: the first answer may have been lost on its way.
-            if refusal.code != "cancelled" or refusal.current is None:
-                raise
-            return refusal.current
-        return interrupt
+    def cancel(self, item_id: str, reason: str | None = None) -> Flow[Interrupt]:
+        """Withdraw an interrupt or request; 409 if it has been decided."""
+        return self.once(item_id, "cancel", {} if reason is None else {"reason": reason}, done="cancelled")
 
-    def comment(self, interrupt_id: str, body: str) -> Flow[Any]:
-        """Add to the history of an interrupt, for the operators to read."""
-        return self._send(
-            Call("POST", _path(interrupt_id, "comments"), body={"body": body}, repeatable=False)
-        )
+    def comment(self, item_id: str, body: str) -> Flow[Any]:
+        """Add to the history of an interrupt or request, for the operators to read."""
+        return self.send(Call("POST", path_of(item_id, "comments"), body={"body": body}, repeatable=False))
+
+    def attach(self, item_id: str, path: str | os.PathLike[str]) -> Flow[dict[str, Any]]:
+        """Add a file to an open interrupt or request; return {id, name, content_type, size, sha256, …}."""
+        file = Path(path)
+        sent = (file.name, file.read_bytes())
+        call = Call("POST", path_of(item_id, "attachments"), file=sent, repeatable=False)
+        item = yield from self.send(call)
+        return dict(item["attachment"])
+
+    def download(self, item_id: str, attachment_id: str) -> Flow[bytes]:
+        """Return the content of an attachment, as which the answer to a field of type file is given."""
+        call = Call("GET", path_of(item_id, f"attachments/{quote(attachment_id, safe='')}"))
+        return exchange(lambda: call, self.retry_for, raw=True)
 
     @overload
     def wait(self, interrupt_id: str, timeout: None = None) -> Flow[Decision]: ...
@@ -175,12 +178,18 @@ class Calls:
 
         An outage of the server is waited out as if nobody had decided yet.
         """
+        found = yield from self.outcome(interrupt_id, timeout)
+        return found and Decision.of(found)
+
+    def outcome(self, item_id: str, timeout: float | None) -> Flow[Interrupt | None]:
+        """Wait as `wait` does, and return the item."""
         deadline = float("inf") if timeout is None else time.monotonic() + timeout
+        at_once = "status" if kind_of(item_id) == "interrupts" else ""
 
         def look() -> Call:
             held = int(min(HOLD_SECONDS, max(0, deadline - time.monotonic())))
-            verb, params = ("wait", {"timeout": held}) if held else ("status", {})
-            return Call("GET", _path(interrupt_id, verb), params=params, held=held)
+            verb, params = ("wait", {"timeout": held}) if held else (at_once, {})
+            return Call("GET", path_of(item_id, verb), params=params, held=held)
 
         while True:
             began = time.monotonic()
@@ -188,20 +197,25 @@ class Calls:
             if last:
                 yield Pause(max(0, deadline - began))
             try:
-                status: Status = yield from exchange(look, max(0, deadline - began))
+                seen: Json = yield from exchange(look, max(0, deadline - began))
             except Unavailable:
                 return None
-            if status["status"] != "pending":
-                interrupt = yield from self.get(interrupt_id)
-                return Decision.of(interrupt, status)
+            if seen["status"] not in OPEN:
+                item = yield from self.get(item_id)
+                return {**item, **seen}
             if last:
                 return None
             if time.monotonic() - began < 1:  # something on the way does not let answers be held
                 yield Pause(1)
 
-    def page(self, filters: Json) -> Flow[Any]:
-        """Return one page of interrupts, {results, next, previous}."""
-        return self._send(Call("GET", "interrupts", params=filters))
+    def page(self, kind: str, filters: Json) -> Flow[Any]:
+        """Return one page of interrupts or requests, {results, next, previous}."""
+        return self.send(Call("GET", kind, params=filters))
+
+    def keyed(self, kind: str, key: str) -> Flow[Interrupt | None]:
+        """Return the interrupt or request that was created with this key, if any."""
+        found = yield from self.page(kind, {"key": key, "limit": 1})
+        return found["results"][0] if found["results"] else None
 
     def events(self, after: str | None, types: Sequence[str], hold: int) -> Flow[tuple[list[Event], str]]:
         """Return the events after a cursor and the cursor after them; hold on for up to `hold` seconds."""
@@ -224,71 +238,86 @@ class Calls:
         `hidden` holds arguments that nobody is shown. They count in the key, but keyed by the API key, so
         that they cannot be guessed from it.
         """
+        fields = {**(asked or {}), "type": kind, "reason": reason, "data": data}
+        found = yield from self.put("interrupts", fields, options, hidden)
+        return Decision.of(found)
+
+    def put(self, kind: str, asked: Json, options: Json, hidden: Any = None) -> Flow[Interrupt]:
+        """Create an item or find the one of an earlier run; return it settled, or open in mode "ask"."""
         mode, timeout = options.get("mode") or "wait", options.get("wait_timeout")
-        if mode not in ("wait", "raise"):
-            raise ValueError(f'mode is "wait" or "raise", not {mode!r}')
+        if mode not in MODES[kind]:
+            raise ValueError(f"mode is one of {', '.join(MODES[kind])}; not {mode!r}")
         run = current_run.get()
         fields = {
             **{name: value for name, value in options.items() if name not in ("key", "mode", "wait_timeout")},
-            **(asked or {}),
-            "type": kind,
-            "reason": reason,
-            "data": data,
+            **asked,
             "session_id": options.get("session_id") or (run and run.session_id),
             "run_id": options.get("run_id") or (run and run.run_id),
         }
         body = {name: value for name, value in fields.items() if value is not None}
 
-        scope, key = self._key(body, options.get("key"), mode, hidden)
-        interrupt = yield from self._create(body, key)
-        if interrupt["status"] != "pending":
-            return Decision.of(interrupt)
+        scope, key = self._key(kind, body, options.get("key"), mode, hidden)
+        item = yield from self._create(kind, body, key)
+        if item["status"] not in OPEN or mode == "ask":
+            return item
         if mode == "wait" or timeout:
-            decision = yield from self.wait(interrupt["id"], timeout)
-            if decision is not None:
-                return decision
+            settled_one = yield from self.outcome(item["id"], timeout)
+            if settled_one is not None:
+                return settled_one
         if mode == "wait":
-            raise WaitTimeout(interrupt)
+            raise WaitTimeout(item)
         self._counter().restart(scope)
-        raise InterruptSignal(interrupt)
+        raise InterruptSignal(item)
 
-    def _key(self, body: Json, key: str | None, mode: str, hidden: Any) -> tuple[Scope, str]:
+    def _key(self, kind: str, body: Json, key: str | None, mode: str, hidden: Any) -> tuple[Scope, str]:
         """Return what the question belongs to, and the key that finds it again."""
-        scope = self._own_scope
-        if "run_id" in body or "session_id" in body:
-            scope = ("run", body["run_id"]) if "run_id" in body else ("session", body["session_id"])
+        ids = [name for name in ("run_id", "session_id", "workflow_id") if name in body]
+        scope = (ids[0].removesuffix("_id"), body[ids[0]]) if ids else self._own_scope
         if key:
             return scope, key
         call_id = body.get("call_id")
-        if mode == "wait" and (call_id is None or scope is self._own_scope):
+        if (mode == "wait" and call_id is None) or (mode != "raise" and not ids):
             return scope, uuid.uuid4().hex  # makes sending it again harmless, and no more
-        if scope is self._own_scope:
+        if not ids:
             log.warning("Asked without session_id, run_id or key: another process will not find the answer")
-        subject = _subject(body)
+        subject = SUBJECTS[kind](body)
         if hidden is not None:
             subject.append(hmac.new(self.api_key.encode(), canonical(hidden), hashlib.sha256).hexdigest())
-        call = call_id or self._counter().take(scope, subject)
+        # Asking how something stands is not asking for another one, so equal calls are not counted then.
+        call = call_id or (0 if mode == "ask" else self._counter().take(scope, subject))
         return scope, replay_key(scope, call, subject)
 
     def _counter(self) -> Ordinals:
         run = current_run.get()
         return run.ordinals if run else self._ordinals
 
-    def _create(self, body: Json, key: str) -> Flow[Interrupt]:
-        call = Call("POST", "interrupts", body=body, headers={"Idempotency-Key": key})
+    def _create(self, kind: str, body: Json, key: str) -> Flow[Interrupt]:
+        call = Call("POST", kind, body=body, headers={"Idempotency-Key": key})
         try:
-            interrupt: Interrupt = yield from self._send(call)
+            item: Interrupt = yield from self.send(call)
         except ProblemError as refusal:
-            earlier = (yield from self.find(key)) if refusal.status == 422 else None
+            earlier = (yield from self.keyed(kind, key)) if refusal.status == 422 else None
             if earlier is None:
                 raise
             # A re-run may word its question otherwise; what counts is what the decision was about.
-            if canonical(_subject(earlier)) != canonical(_subject(body)):
+            subject = SUBJECTS[kind]
+            if canonical(subject(earlier)) != canonical(subject(body)):
                 raise ArgumentsChanged(key, earlier) from refusal
             return earlier
-        return interrupt
+        return item
 
-    def _send(self, call: Call) -> Flow[Any]:
+    def once(self, item_id: str, verb: str, body: Json, *, done: str) -> Flow[Interrupt]:
+        """Do what may be done once; done already is no mistake: the first answer may have been lost."""
+        try:
+            item: Interrupt = yield from self.send(Call("POST", path_of(item_id, verb), body=body))
+        except ProblemError as refusal:
+            if refusal.code != done or refusal.current is None:
+                raise
+            return refusal.current
+        return item
+
+    def send(self, call: Call) -> Flow[Any]:
+        """Send a call as it is."""
         return exchange(lambda: call, self.retry_for)
 
     def request(self, call: Call) -> dict[str, Any]:
@@ -303,6 +332,7 @@ class Calls:
             "url": f"{self.base_url}/api/v1/{call.path}",
             "params": {name: value for name, value in call.params.items() if value is not None},
             "content": None if call.body is None else canonical(call.body),
+            "files": call.file and {"file": call.file},
             "headers": headers,
             "timeout": httpx.Timeout(ANSWER_SECONDS + call.held, connect=5.0),
         }
@@ -321,7 +351,7 @@ def next_cursor(page: Json) -> str | None:
     return httpx.URL(following).params.get("cursor", following) if following else None
 
 
-def _subject(interrupt: Json) -> list[Any]:
+def _question(interrupt: Json) -> list[Any]:
     """What a decision is about: the tool call, or the words where there is none."""
     about = [interrupt["type"], interrupt.get("tool_name") or None]
     if arguments := interrupt.get("tool_args"):
@@ -329,6 +359,23 @@ def _subject(interrupt: Json) -> list[Any]:
     return [*about, interrupt["reason"], interrupt.get("data") or {}]
 
 
-def _path(interrupt_id: str, verb: str = "") -> str:
-    path = f"interrupts/{quote(interrupt_id, safe='')}"
+def _errand(request: Json) -> list[Any]:
+    """What a request is about; where a template says it, the server has filled in the rest."""
+    if template := request.get("template"):
+        return ["template", template, request.get("context") or {}]
+    words = [request.get("request_type"), request.get("title")]
+    return [*words, request.get("required_fields") or {}, request.get("context") or {}]
+
+
+SUBJECTS = {"interrupts": _question, "requests": _errand}
+
+
+def kind_of(item_id: str) -> str:
+    """Tell by its id what an item is: "interrupts" or "requests"."""
+    return "requests" if item_id.startswith("har_") else "interrupts"
+
+
+def path_of(item_id: str, verb: str = "") -> str:
+    """Return the path of an item, or of one of its verbs."""
+    path = f"{kind_of(item_id)}/{quote(item_id, safe='')}"
     return f"{path}/{verb}" if verb else path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import inspect
 import time
@@ -12,10 +13,11 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack, overload
 
 import httpx
 
+from hitl_client.actions import ActionCalls
 from hitl_client.calls import HOLD_SECONDS, Calls, Options, next_cursor
 from hitl_client.flows import Flow, Pause
 from hitl_client.gate import Gate
-from hitl_client.models import Event, Interrupt
+from hitl_client.models import ActionRequest, Event, Interrupt, Secrets
 from hitl_client.runs import session
 
 P = ParamSpec("P")
@@ -23,7 +25,7 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 
-def blocking(flow: Callable[Concatenate[Calls, P], Flow[T]]) -> Callable[Concatenate[HITL, P], T]:
+def blocking(flow: Callable[Concatenate[ActionCalls, P], Flow[T]]) -> Callable[Concatenate[HITL, P], T]:
     """Make a flow a method that returns its result."""
 
     @functools.wraps(flow)
@@ -34,7 +36,7 @@ def blocking(flow: Callable[Concatenate[Calls, P], Flow[T]]) -> Callable[Concate
 
 
 def awaitable(
-    flow: Callable[Concatenate[Calls, P], Flow[T]],
+    flow: Callable[Concatenate[ActionCalls, P], Flow[T]],
 ) -> Callable[Concatenate[AsyncHITL, P], Coroutine[Any, Any, T]]:
     """Make a flow a method to be awaited for its result."""
 
@@ -49,7 +51,7 @@ class Client(ABC):
     """What both clients share."""
 
     session = staticmethod(session)
-    _calls: Calls
+    _calls: ActionCalls
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.base_url!r})"
@@ -118,7 +120,7 @@ class HITL(Client):
         http: httpx.Client | None = None,
         retry_for: float = 60.0,
     ) -> None:
-        self._calls = Calls(base_url, api_key, retry_for, keyless=http is not None)
+        self._calls = ActionCalls(base_url, api_key, retry_for, keyless=http is not None)
         self._owns_http = http is None
         self._http = http or httpx.Client()
 
@@ -143,6 +145,13 @@ class HITL(Client):
     wait = blocking(Calls.wait)
     cancel = blocking(Calls.cancel)
     comment = blocking(Calls.comment)
+    attach = blocking(Calls.attach)
+    download = blocking(Calls.download)
+    request_action = blocking(ActionCalls.request_action)
+    get_request = blocking(ActionCalls.get_request)
+    wait_request = blocking(ActionCalls.wait_request)
+    reveal = blocking(ActionCalls.reveal)
+    ack = blocking(ActionCalls.ack)
 
     def list(self, **filters: str | int | bool | None) -> Iterator[Interrupt]:
         """Yield this agent's interrupts, newest first, page by page.
@@ -150,25 +159,49 @@ class HITL(Client):
         Filters: session_id, agent_name, status, type, priority, tool_name, run_id, batch_id, pending_only,
         created_after, created_before, q; `limit` is the size of a page.
         """
-        while True:
-            page = self._run(self._calls.page(filters))
-            yield from page["results"]
-            filters["cursor"] = next_cursor(page)
-            if filters["cursor"] is None:
-                return
+        return self._pages("interrupts", filters)
+
+    def requests(self, **filters: str | int | bool | None) -> Iterator[ActionRequest]:
+        """Yield this agent's requests, newest first.
+
+        Filters: status, priority, agent_id, request_type, session_id, workflow_id, assigned_to, pending_only,
+        created_after, created_before, q; `limit` is the size of a page.
+        """
+        return map(ActionRequest.of, self._pages("requests", filters))
+
+    @contextlib.contextmanager
+    def secrets(self, request: ActionRequest | str, wait_timeout: float = 180) -> Iterator[Secrets]:
+        """Lend the secret answers to a block, and have them destroyed when it ends without an error.
+
+        After an error they are not, so that another run can have them once the lease is over; a lease of a
+        run that died is waited out for `wait_timeout` seconds. Raises as `reveal` does.
+        """
+        request_id = request if isinstance(request, str) else request.id
+        yield self.reveal(request_id, wait_timeout)
+        self.ack(request_id)
 
     def events(
-        self, after: str | None = None, *, types: Sequence[str] = (), follow: bool = True
+        self, after: str | None = None, *, types: Sequence[str] = (), follow: bool | int = True
     ) -> Iterator[Event]:
         """Yield this agent's events, oldest first, and then each new one as it happens.
 
         Keep the last event's `cursor` and pass it as `after` to miss nothing. Without `follow` it ends when
-        caught up. Raises StreamReset when the cursor is of another life of the server.
+        caught up; with a number, once there was nothing for so many seconds (up to 30). Raises StreamReset
+        when the cursor is of another life of the server.
         """
+        hold = HOLD_SECONDS if follow is True else int(follow)
         while True:
-            page, after = self._run(self._calls.events(after, types, HOLD_SECONDS if follow else 0))
+            page, after = self._run(self._calls.events(after, types, hold))
             yield from page
-            if not (page or follow):
+            if not page and follow is not True:
+                return
+
+    def _pages(self, kind: str, filters: dict[str, Any]) -> Iterator[Interrupt]:
+        while True:
+            page = self._run(self._calls.page(kind, filters))
+            yield from page["results"]
+            filters["cursor"] = next_cursor(page)
+            if filters["cursor"] is None:
                 return
 
     def _run(self, flow: Flow[T]) -> T:
@@ -212,7 +245,7 @@ class AsyncHITL(Client):
         http: httpx.AsyncClient | None = None,
         retry_for: float = 60.0,
     ) -> None:
-        self._calls = Calls(base_url, api_key, retry_for, keyless=http is not None)
+        self._calls = ActionCalls(base_url, api_key, retry_for, keyless=http is not None)
         self._owns_http = http is None
         self._http = http or httpx.AsyncClient()
 
@@ -237,26 +270,51 @@ class AsyncHITL(Client):
     wait = awaitable(Calls.wait)
     cancel = awaitable(Calls.cancel)
     comment = awaitable(Calls.comment)
+    attach = awaitable(Calls.attach)
+    download = awaitable(Calls.download)
+    request_action = awaitable(ActionCalls.request_action)
+    get_request = awaitable(ActionCalls.get_request)
+    wait_request = awaitable(ActionCalls.wait_request)
+    reveal = awaitable(ActionCalls.reveal)
+    ack = awaitable(ActionCalls.ack)
 
-    async def list(self, **filters: str | int | bool | None) -> AsyncIterator[Interrupt]:
+    def list(self, **filters: str | int | bool | None) -> AsyncIterator[Interrupt]:
         """As `HITL.list`."""
-        while True:
-            page = await self._run(self._calls.page(filters))
-            for interrupt in page["results"]:
-                yield interrupt
-            filters["cursor"] = next_cursor(page)
-            if filters["cursor"] is None:
-                return
+        return self._pages("interrupts", filters)
+
+    async def requests(self, **filters: str | int | bool | None) -> AsyncIterator[ActionRequest]:
+        """As `HITL.requests`."""
+        async for item in self._pages("requests", filters):
+            yield ActionRequest.of(item)
+
+    @contextlib.asynccontextmanager
+    async def secrets(
+        self, request: ActionRequest | str, wait_timeout: float = 180
+    ) -> AsyncIterator[Secrets]:
+        """As `HITL.secrets`."""
+        request_id = request if isinstance(request, str) else request.id
+        yield await self.reveal(request_id, wait_timeout)
+        await self.ack(request_id)
 
     async def events(
-        self, after: str | None = None, *, types: Sequence[str] = (), follow: bool = True
+        self, after: str | None = None, *, types: Sequence[str] = (), follow: bool | int = True
     ) -> AsyncIterator[Event]:
         """As `HITL.events`."""
+        hold = HOLD_SECONDS if follow is True else int(follow)
         while True:
-            page, after = await self._run(self._calls.events(after, types, HOLD_SECONDS if follow else 0))
+            page, after = await self._run(self._calls.events(after, types, hold))
             for event in page:
                 yield event
-            if not (page or follow):
+            if not page and follow is not True:
+                return
+
+    async def _pages(self, kind: str, filters: dict[str, Any]) -> AsyncIterator[Interrupt]:
+        while True:
+            page = await self._run(self._calls.page(kind, filters))
+            for item in page["results"]:
+                yield item
+            filters["cursor"] = next_cursor(page)
+            if filters["cursor"] is None:
                 return
 
     async def _run(self, flow: Flow[T]) -> T:

@@ -1,14 +1,16 @@
 """Everything the client raises on purpose.
 
 HITLError
- ├─ NotApproved            a person, the clock or the agent itself said no; carries the decision
+ ├─ NotApproved            a person, the clock or the agent itself said no; carries decision, reason and code
  │   ├─ Rejected
  │   ├─ Expired
  │   └─ Cancelled
  ├─ WaitTimeout            still undecided when `wait_timeout` was over; carries the interrupt
  ├─ ArgumentsChanged       this key was used to ask about something else
  ├─ ProblemError           the server refused: an RFC 9457 problem document
- │   └─ StreamReset        the event cursor is of another life of the server; carries where to start
+ │   ├─ StreamReset        the event cursor is of another life of the server; carries where to start
+ │   ├─ SecretsLeased      the secret answers were revealed a moment ago; can be had again after the lease
+ │   └─ SecretsGone        the secret answers were acknowledged, or not fetched in time, and are destroyed
  ├─ Unavailable            no answer, though asked again and again
  └─ UnexpectedAnswer       an answer that is not the server's
 
@@ -35,8 +37,8 @@ class InterruptSignal(BaseException):
         super().__init__(interrupt)
         self.interrupt = interrupt
         self.interrupt_id: str = interrupt["id"]
-        self.reason: str = interrupt["reason"]
-        self.data: dict[str, Any] = interrupt.get("data") or {}
+        self.reason: str = interrupt.get("reason") or interrupt.get("title") or ""
+        self.data: dict[str, Any] = interrupt.get("data") or interrupt.get("context") or {}
 
     def __str__(self) -> str:
         return f"{self.interrupt_id} waits for a person: {self.reason}"
@@ -62,6 +64,7 @@ class NotApproved(HITLError):
         super().__init__(decision)
         self.decision = decision
         self.reason = decision.rejection_reason
+        self.code: str | None = decision.interrupt.get("rejection_code")
 
     def __str__(self) -> str:
         by = f" by {self.decision.resolved_by}" if self.decision.resolved_by else ""
@@ -135,8 +138,7 @@ class ProblemError(HITLError):
             problem = None
         if not isinstance(problem, dict):
             problem = {"title": response.reason_phrase, "detail": response.text[:200].strip()}
-        kind = StreamReset if problem.get("code") == "reset" else cls
-        return kind(response.status_code, problem)
+        return KINDS.get(str(problem.get("code")), cls)(response.status_code, problem)
 
 
 class StreamReset(ProblemError):
@@ -146,6 +148,27 @@ class StreamReset(ProblemError):
     def cursor(self) -> str | None:
         """The cursor to start from; None is the beginning."""
         return self.problem.get("cursor")
+
+
+class SecretsLeased(ProblemError):
+    """Another call has the secret answers in hand; unless it acknowledges, they can be had again after it."""
+
+    @property
+    def until(self) -> str | None:
+        """The moment its lease ends, ISO 8601 UTC."""
+        return ((self.current or {}).get("secrets") or {}).get("lease_expires_at")
+
+
+class SecretsGone(ProblemError):
+    """The secret answers are destroyed; `code` is acknowledged or purged. Ask for new ones."""
+
+
+KINDS: dict[str, type[ProblemError]] = {
+    "reset": StreamReset,
+    "leased": SecretsLeased,
+    "acknowledged": SecretsGone,
+    "purged": SecretsGone,
+}
 
 
 class Unavailable(HITLError):

@@ -38,6 +38,7 @@ class Call:
     path: str
     params: Mapping[str, Any] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
+    file: tuple[str, bytes] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     held: float = 0
     repeatable: bool = True
@@ -53,9 +54,10 @@ class Pause:
 Flow: TypeAlias = Generator[Call | Pause, Any, T]
 
 
-def exchange(compose: Callable[[], Call], patience: float) -> Flow[Any]:
-    """Send a call until it is answered and return the JSON; ride out outages of up to `patience` seconds.
+def exchange(compose: Callable[[], Call], patience: float, *, raw: bool = False) -> Flow[Any]:
+    """Send a call until it is answered and return the JSON, or the bytes if `raw`.
 
+    Outages of up to `patience` seconds are ridden out.
     Only a call that does no harm twice is sent again once it may have reached the server.
     """
     deadline = time.monotonic() + patience
@@ -71,7 +73,7 @@ def exchange(compose: Callable[[], Call], patience: float) -> Flow[Any]:
         else:
             busy = TRY_LATER | LOST_ON_THE_WAY if call.repeatable else TRY_LATER
             if response.status_code not in busy:
-                return read(response)
+                return read(response, raw)
             trouble, asked_for = ProblemError.of(response), retry_after(response)
         left = deadline - time.monotonic()
         said = str(trouble) or type(trouble).__name__
@@ -92,10 +94,12 @@ def backoff() -> Iterator[float]:
         longest = min(2 * longest, LONGEST_BACKOFF)
 
 
-def read(response: httpx.Response) -> Any:
-    """Return the JSON of a success; raise ProblemError for a refusal."""
+def read(response: httpx.Response, raw: bool = False) -> Any:
+    """Return the JSON or the bytes of a success; raise ProblemError for a refusal."""
     if not response.is_success:
         raise ProblemError.of(response)
+    if raw:
+        return response.content
     try:
         return response.json()
     except ValueError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self, TypedDict
 
@@ -80,6 +80,70 @@ class Feedback:
         parts = said if isinstance(said, dict) else {"comment": said if isinstance(said, str) else None}
         comment = parts.get("comment") or decision.rejection_reason
         return cls(decision.status, parts.get("outcome"), comment, said)
+
+
+@dataclass(frozen=True)
+class ActionRequest:
+    """Something only a person can do, and what came of it. Only a fulfilled one is true.
+
+    `data` holds the plain answers by field; `secret_fields` names those that `secrets` or `reveal` fetch.
+    """
+
+    id: str
+    status: str
+    data: dict[str, Any] = field(default_factory=dict, repr=False)
+    secret_fields: tuple[str, ...] = ()
+    notes: str = ""
+    fulfilled_by: str | None = None
+    workflow_id: str = ""
+    item: Interrupt = field(default_factory=dict, repr=False)
+
+    def __bool__(self) -> bool:
+        return self.status == "fulfilled"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still waits for a person."""
+        return self.status in ("pending", "in_review")
+
+    @classmethod
+    def of(cls, item: Interrupt) -> Self:
+        """Read a request as the server tells it."""
+        return cls(
+            id=item["id"],
+            status=item["status"],
+            data=item.get("response_data") or {},
+            secret_fields=tuple((item.get("secrets") or {}).get("fields", ())),
+            notes=item.get("notes") or "",
+            fulfilled_by=item.get("fulfilled_by"),
+            workflow_id=item.get("workflow_id") or "",
+            item=item,
+        )
+
+
+class Secrets(Mapping[str, str]):
+    """Secret answers by field. They come out one by one; printing the whole shows only their names."""
+
+    __slots__ = ("_values", "lease_expires_at")
+
+    def __init__(self, values: Mapping[str, str], lease_expires_at: str) -> None:
+        self._values = dict(values)
+        self.lease_expires_at = lease_expires_at
+
+    def __getitem__(self, field: str) -> str:
+        return self._values[field]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"Secrets({', '.join(self)}; until {self.lease_expires_at})"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("secret answers are not to be written anywhere")
 
 
 @dataclass(frozen=True)

@@ -123,9 +123,9 @@ class Pending:
     interrupt: Interrupt = field(repr=False)
 
     @classmethod
-    def of(cls, interrupt: Interrupt) -> Pending:
+    def of(cls, stop: InterruptSignal) -> Pending:
         """Keep what an application needs to tell its user."""
-        return cls(interrupt["id"], interrupt.get("reason", ""), interrupt.get("data") or {}, interrupt)
+        return cls(stop.interrupt_id, stop.reason, stop.data, stop.interrupt)
 
 
 @overload
@@ -147,7 +147,7 @@ def durable(fn: Callable[[], Any], *, session_id: str | None = None, run_id: str
         with _entered(run):
             result = fn()
     except InterruptSignal as stop:
-        return Pending.of(stop.interrupt)
+        return Pending.of(stop)
     return _finish(result, run) if inspect.isawaitable(result) else Completed(result)
 
 
@@ -156,4 +156,4 @@ async def _finish(result: Awaitable[T], run: Run | None) -> Completed[T] | Pendi
         with _entered(run):
             return Completed(await result)
     except InterruptSignal as stop:
-        return Pending.of(stop.interrupt)
+        return Pending.of(stop)
