@@ -8,7 +8,7 @@ import { toast } from "./toast.js";
 
 export function liveDecision() {
   const form = document.getElementById("decide");
-  showWaiting(standing().dataset.waiting);
+  showWaiting(standing().dataset);
   if (form) {
     liveDiff(form);
     readFirst(form);
@@ -20,7 +20,7 @@ export function liveDecision() {
     const page = await fragment();
     const fresh = page.getElementById("standing");
     if (!fresh) return;
-    showWaiting(fresh.dataset.waiting);
+    showWaiting(fresh.dataset);
     replace("history-lines", page);
     const before = { ...standing().dataset };
     if (before.version === fresh.dataset.version && before.open === fresh.dataset.open) return;

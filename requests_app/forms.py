@@ -1,0 +1,124 @@
+"""The forms of a request's page: the answers that are asked for, and the verb with its reason and its steps.
+
+What an answer may be is said once, in :mod:`requests_app.fields`; here it is only read into its JSON type.
+"""
+
+from typing import Any
+
+from django import forms
+from django.utils.datastructures import MultiValueDict
+from django.utils.translation import gettext_lazy as _
+
+from events.problems import Problem
+from events.untrusted import marked, visible
+from requests_app.fields import Field, answered
+from requests_app.models import ActionRequest, RejectionCode
+from reviews.fields import NumberField, PlainTextField
+from reviews.forms import DecisionForm, NamedFieldsForm
+from reviews.services import COMMENT_LIMIT
+
+RADIOS = 5
+TYPE_AGAIN = _("Type it again: a secret is never sent back to the page.")
+PLAIN: dict[str, Any] = {"autocomplete": "off", "spellcheck": "false"}
+TRUTH = {"true": True, "false": False}
+CODES = {
+    RejectionCode.OTHER: _("Another reason"),
+    RejectionCode.CANNOT_BE_DONE: _("It cannot be done"),
+    RejectionCode.NOT_ALLOWED: _("It is not allowed"),
+    RejectionCode.UNCLEAR: _("It is unclear"),
+    RejectionCode.DUPLICATE: _("It was asked before"),
+}
+
+
+class RequestForm(DecisionForm):
+    """Take a verb with its note; why something is turned down; how far its checklist is."""
+
+    code = forms.ChoiceField(label=_("Why not"), choices=list(CODES.items()), required=False)
+    progress = forms.CharField(
+        label=_("How far is it?"),
+        required=False,
+        max_length=COMMENT_LIMIT,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    steps = forms.TypedMultipleChoiceField(
+        label=_("Steps"), required=False, coerce=int, widget=forms.CheckboxSelectMultiple
+    )
+
+    def __init__(self, data: Any = None, *, item: ActionRequest, **options: Any) -> None:
+        super().__init__(data, item=item, **options)
+        steps: Any = self.fields["steps"]
+        steps.choices = [(number, visible(step["step"])) for number, step in enumerate(item.checklist)]
+        steps.initial = [number for number, step in enumerate(item.checklist) if step["done"]]
+
+    def kept(self) -> dict[str, Any]:
+        return {**super().kept(), "code": self.data.get("code") or RejectionCode.OTHER}
+
+
+class AnswersForm(NamedFieldsForm):
+    """Ask for what the request says is needed. A secret that was *typed* is not shown again, ever."""
+
+    def __init__(self, data: Any = None, *, item: ActionRequest, typed: MultiValueDict[str, Any]) -> None:
+        self.asked = item.fields
+        super().__init__(
+            data, prefix="answer", fields=[(field.name, form_field(field)) for field in self.asked]
+        )
+        for number, field in enumerate(self.asked):
+            made, was_typed = self.fields[str(number)], typed.get(self.add_prefix(str(number)), "")
+            if not field.is_secret:
+                made.initial = was_typed
+            elif was_typed:
+                made.help_text = TYPE_AGAIN
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        try:
+            self.answers = answered(self.asked, self.values())
+        except Problem as problem:
+            for path, why in problem.extra["errors"].items():
+                name = path.removeprefix("response_data.")
+                if str(self.names.index(name)) not in self.errors:
+                    self.blame(name, why)
+        return cleaned
+
+
+def form_field(field: Field) -> forms.Field:
+    """Return the form field in which *field* is answered."""
+    options = {"label": visible(field.label), "help_text": visible(field.help), "required": field.required}
+    if field.type == "number":
+        return NumberField(**options)
+    made = TruthField if field.type == "boolean" else PlainTextField
+    return made(widget=_widget(field), **options)
+
+
+class TruthField(PlainTextField):
+    """Take yes or no."""
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value)
+        return TRUTH.get(text, text)
+
+
+def _widget(field: Field) -> forms.Widget:
+    match field.type:
+        case "secret":
+            return forms.PasswordInput(attrs=PLAIN)
+        case "textarea":
+            return forms.Textarea(attrs={"rows": 5})
+        case "email":
+            return forms.EmailInput(attrs=PLAIN)
+        case "url":
+            return forms.URLInput(attrs={**PLAIN, "placeholder": "https://"})
+        case "date":
+            bounds = {name: bound for name in ("min", "max") if (bound := getattr(field, name)) is not None}
+            return forms.TextInput(attrs={"type": "date", **bounds})
+        case "boolean":
+            return forms.RadioSelect(choices=[("true", _("Yes")), ("false", _("No"))])
+        case "choice":
+            choices = [(choice, marked(choice)) for choice in field.choices]
+            if len(choices) <= RADIOS:
+                return forms.RadioSelect(choices=choices)
+            return forms.Select(choices=[("", "—"), *choices])
+        case "file":
+            # FILES: a plain text for the attachment's id, until files can be uploaded here.
+            return forms.TextInput(attrs={**PLAIN, "placeholder": "att_…"})
+    return forms.TextInput(attrs=PLAIN)
