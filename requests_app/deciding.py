@@ -94,7 +94,9 @@ class RequestView(ItemView):
             "headline": headline,
             "attached": arguments(self.item.context),
             "can_allow": True,
+            "has_secrets": any(field.is_secret for field in self.item.fields),
             "answers": self._answers(),
+            "sealed": [field.label for field in self.item.fields if field.name in self.item.sealed_fields],
             "secrets": self.document()["secrets"],
             "steps_done": sum(step["done"] for step in self.item.checklist),
         }

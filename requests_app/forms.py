@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.utils.datastructures import MultiValueDict
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from events.problems import Problem
@@ -20,7 +21,6 @@ from reviews.services import COMMENT_LIMIT
 RADIOS = 5
 TYPE_AGAIN = _("Type it again: a secret is never sent back to the page.")
 PLAIN: dict[str, Any] = {"autocomplete": "off", "spellcheck": "false"}
-TRUTH = {"true": True, "false": False}
 CODES = {
     RejectionCode.OTHER: _("Another reason"),
     RejectionCode.CANNOT_BE_DONE: _("It cannot be done"),
@@ -67,7 +67,7 @@ class AnswersForm(NamedFieldsForm):
             if not field.is_secret:
                 made.initial = was_typed
             elif was_typed:
-                made.help_text = TYPE_AGAIN
+                made.help_text = format_html('<b class="again">{}</b> {}', TYPE_AGAIN, made.help_text)
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
@@ -86,16 +86,26 @@ def form_field(field: Field) -> forms.Field:
     options = {"label": visible(field.label), "help_text": visible(field.help), "required": field.required}
     if field.type == "number":
         return NumberField(**options)
-    made = TruthField if field.type == "boolean" else PlainTextField
-    return made(widget=_widget(field), **options)
+    if field.type == "boolean":
+        return PickField(picks={"true": (True, _("Yes")), "false": (False, _("No"))}, **options)
+    if field.type == "choice":
+        return PickField(picks={str(n): (one, marked(one)) for n, one in enumerate(field.choices)}, **options)
+    return PlainTextField(widget=_widget(field), **options)
 
 
-class TruthField(PlainTextField):
-    """Take yes or no."""
+class PickField(PlainTextField):
+    """Take one of some values, each under a name of our own: a stranger's may hold anything."""
+
+    def __init__(self, *, picks: dict[str, tuple[Any, Any]], **options: Any) -> None:
+        self.picked = {name: value for name, (value, _word) in picks.items()}
+        choices = [(name, word) for name, (_value, word) in picks.items()]
+        few = len(choices) <= RADIOS
+        widget = forms.RadioSelect(choices=choices) if few else forms.Select(choices=[("", "—"), *choices])
+        super().__init__(widget=widget, **options)
 
     def clean(self, value: Any) -> Any:
         text = super().clean(value)
-        return TRUTH.get(text, text)
+        return self.picked.get(text, text)
 
 
 def _widget(field: Field) -> forms.Widget:
@@ -111,13 +121,6 @@ def _widget(field: Field) -> forms.Widget:
         case "date":
             bounds = {name: bound for name in ("min", "max") if (bound := getattr(field, name)) is not None}
             return forms.TextInput(attrs={"type": "date", **bounds})
-        case "boolean":
-            return forms.RadioSelect(choices=[("true", _("Yes")), ("false", _("No"))])
-        case "choice":
-            choices = [(choice, marked(choice)) for choice in field.choices]
-            if len(choices) <= RADIOS:
-                return forms.RadioSelect(choices=choices)
-            return forms.Select(choices=[("", "—"), *choices])
         case "file":
             # FILES: a plain text for the attachment's id, until files can be uploaded here.
             return forms.TextInput(attrs={**PLAIN, "placeholder": "att_…"})

@@ -14,6 +14,7 @@ export function liveDecision() {
     readFirst(form);
     neverSubmitByEnter(form);
     submitOnce(form);
+    document.querySelector(".has-errors :is(input, textarea, select)")?.focus();
   }
 
   return async function refresh() {
