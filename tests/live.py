@@ -107,16 +107,16 @@ class Operator:
             time.sleep(0.05)
         return found
 
-    def decide(self, interrupt: str, verb: str = "approve", **body: Any) -> dict[str, Any]:
-        """Approve, reject or respond; return the item as it then stands."""
+    def decide(self, item: str, verb: str = "approve", **body: Any) -> dict[str, Any]:
+        """Carry out a verb; return the item as it then stands."""
         answer = self.http.post(
-            f"/api/v1/interrupts/{interrupt}/{verb}",
+            f"/api/v1/{'requests' if item.startswith('har_') else 'interrupts'}/{item}/{verb}",
             json=body,
             headers={"X-CSRFToken": self.http.cookies["csrftoken"]},
         )
         assert answer.is_success, answer.text
-        item: dict[str, Any] = answer.json()
-        return item
+        found: dict[str, Any] = answer.json()
+        return found
 
 
 def _database_of_its_own(url: str) -> str:
