@@ -22,6 +22,7 @@ class InterruptView(ItemView):
 
     kinds = INTERRUPTS
     templates = "admin/interrupts/interrupt"
+    route = "interrupt"
     places = {"modifications": "arguments_form", "response": "answer_form"}
     done = {
         Verb.APPROVE: gettext_lazy("Approved: %(title)s"),

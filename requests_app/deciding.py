@@ -6,11 +6,13 @@ from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from events.problems import Problem
 from events.untrusted import marked
 from requests_app import selectors, services
 from requests_app.forms import AnswersForm, RequestForm
 from requests_app.models import ActionRequest
 from requests_app.serializers import document
+from reviews.attachments import attach
 from reviews.deciding import ItemView
 from reviews.forms import Verb
 from reviews.models import REQUESTS, Kind
@@ -34,6 +36,7 @@ class RequestView(ItemView):
     kinds = REQUESTS
     templates = "admin/requests_app/actionrequest"
     claim, release = staticmethod(services.start_review), staticmethod(services.release)
+    route = "request"
     places = {"response_data": "answer_form"}
     staying = frozenset({Verb.PROGRESS})
     done = {
@@ -59,6 +62,23 @@ class RequestView(ItemView):
         # Only to fulfill must everything be there; every other verb keeps what was typed so far.
         sent = data if data and data.get("verb") == Verb.FULFILL else None
         return {"answer_form": AnswersForm(sent, item=self.item, typed=data or MultiValueDict())}
+
+    def take_files(self) -> None:
+        """Attach what is uploaded before anything is judged: what is refused need not be uploaded again."""
+        answers, typed = self.forms["answer_form"], self.request.POST.copy()
+        if not answers.is_bound or self.held_by_other:
+            return
+        refused = {}
+        for name, place in answers.file_fields().items():
+            if upload := self.request.FILES.get(place):
+                try:
+                    typed[place] = attach(self.item, by=self.caller, upload=upload).pk
+                except Problem as problem:
+                    refused[name] = problem.extra.get("errors", {}).get("file", [problem.detail])
+        self.forms["answer_form"] = answers = AnswersForm(typed, item=self.item, typed=typed)
+        for name, why in refused.items():
+            answers.errors.pop(str(answers.names.index(name)), None)
+            answers.blame(name, why)
 
     def carry_out(self, verb: Verb, form: Any, note: str, **told: Any) -> bool:
         answers = self.forms["answer_form"]
@@ -94,13 +114,19 @@ class RequestView(ItemView):
             "headline": headline,
             "attached": arguments(self.item.context),
             "can_allow": True,
-            "has_secrets": any(field.is_secret for field in self.item.fields),
+            "has_secrets": bool(self.item.names_of("secret")),
             "answers": self._answers(),
             "sealed": [field.label for field in self.item.fields if field.name in self.item.sealed_fields],
+            "is_multipart": bool(self.item.names_of("file")),
             "secrets": self.document()["secrets"],
             "steps_done": sum(step["done"] for step in self.item.checklist),
         }
 
     def _answers(self) -> list[Argument]:
         given = self.item.response_data or {}
-        return [argument(field.label, given[field.name]) for field in self.item.fields if field.name in given]
+        names = dict(self.item.attachments.values_list("pk", "name")) if self.item.names_of("file") else {}
+        return [
+            argument(field.label, names.get(given[field.name], given[field.name]))
+            for field in self.item.fields
+            if field.name in given
+        ]

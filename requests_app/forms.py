@@ -30,6 +30,23 @@ CODES = {
 }
 
 
+class FileInput(forms.FileInput):
+    """Upload a file. What is answered is the id of the attachment that it became."""
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        return data.get(name)
+
+    def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
+        return name not in data
+
+
+class FileField(PlainTextField):
+    """Take a file, or the one that was attached before: its id and its name."""
+
+    widget = FileInput
+    kept: tuple[str, str] | None = None
+
+
 class RequestForm(DecisionForm):
     """Take a verb with its note; why something is turned down; how far its checklist is."""
 
@@ -64,10 +81,19 @@ class AnswersForm(NamedFieldsForm):
         )
         for number, field in enumerate(self.asked):
             made, was_typed = self.fields[str(number)], typed.get(self.add_prefix(str(number)), "")
-            if not field.is_secret:
+            if field.type != "secret":
                 made.initial = was_typed
             elif was_typed:
                 made.help_text = format_html('<b class="again">{}</b> {}', TYPE_AGAIN, made.help_text)
+
+        for name, place in self.file_fields().items():
+            file: Any = self.fields[str(self.names.index(name))]
+            file.kept = item.attachments.filter(pk=typed.get(place, "")).values_list("pk", "name").first()
+
+    def file_fields(self) -> dict[str, str]:
+        """Return under which name each file is uploaded, by the name of its field."""
+        files = [number for number, field in enumerate(self.asked) if field.type == "file"]
+        return {self.names[number]: self.add_prefix(str(number)) for number in files}
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
@@ -90,6 +116,8 @@ def form_field(field: Field) -> forms.Field:
         return PickField(picks={"true": (True, _("Yes")), "false": (False, _("No"))}, **options)
     if field.type == "choice":
         return PickField(picks={str(n): (one, marked(one)) for n, one in enumerate(field.choices)}, **options)
+    if field.type == "file":
+        return FileField(**options)
     return PlainTextField(widget=_widget(field), **options)
 
 
@@ -121,7 +149,4 @@ def _widget(field: Field) -> forms.Widget:
         case "date":
             bounds = {name: bound for name in ("min", "max") if (bound := getattr(field, name)) is not None}
             return forms.TextInput(attrs={"type": "date", **bounds})
-        case "file":
-            # FILES: a plain text for the attachment's id, until files can be uploaded here.
-            return forms.TextInput(attrs={**PLAIN, "placeholder": "att_…"})
     return forms.TextInput(attrs=PLAIN)

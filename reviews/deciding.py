@@ -26,6 +26,7 @@ from events.untrusted import marked, visible
 from reviews import presentation, services
 from reviews.admin import FRAGMENT
 from reviews.api import DECIDE
+from reviews.attachments import of_item
 from reviews.conflicts import conflict
 from reviews.forms import CommentForm, DecisionForm, Verb
 from reviews.lifecycle import CLAIM, OPEN
@@ -48,6 +49,8 @@ class ItemView(View):
     """What is said of a verb that was carried out."""
     staying: frozenset[Verb] = frozenset()
     """The verbs that do not lead to the next item."""
+    route = ""
+    """How the API calls this kind."""
     places: dict[str, str] = {}
     """Which form the errors below a name of the API's body belong to."""
     caller: Caller
@@ -63,6 +66,10 @@ class ItemView(View):
         self.forms: dict[str, Any] = {}
         self.problem: Problem | None = None
         self.since_shown: dict[str, Any] = {}
+
+    @property
+    def held_by_other(self) -> bool:
+        return bool(self.item.holder and self.item.holder != self.caller.name)
 
     # -- What a kind says -----------------------------------------------------------------------------
 
@@ -81,6 +88,9 @@ class ItemView(View):
     def content_forms(self, data: Any = None) -> dict[str, Any]:
         """Return the forms of what can be filled in, by name."""
         raise NotImplementedError
+
+    def take_files(self) -> None:
+        """Keep the files that came with the form, whatever becomes of it."""
 
     def carry_out(self, verb: Verb, form: DecisionForm, note: str, **told: Any) -> bool:
         """Do what *verb* says; or say in a form why not, and return False."""
@@ -125,6 +135,7 @@ class ItemView(View):
         shown = (form.data.get("content_hash"), form.data.get("version"))
         if shown != (self.item.content_hash, str(self.item.version)):
             return self._stale(form.data.get("content_hash", ""), form.data.get("seen", ""))
+        self.take_files()
         if not self._is_carried_out(form):
             messages.error(self.request, _("Not done yet: see what is marked."))
             return self._page(status=400)
@@ -199,6 +210,7 @@ class ItemView(View):
 
     def _page(self, *, status: int = 200, fragment: bool = False) -> HttpResponse:
         item, record = self.item, history(self.item.pk)
+        files_url = reverse(f"api-v1:{self.route}-attachments", args=[item.pk])
         context = {
             **self.model_admin.admin_site.each_context(self.request),
             "comment_form": CommentForm(),
@@ -209,11 +221,12 @@ class ItemView(View):
             "list_url": self._list_url(),
             "list_title": self.model_admin.list_title,
             "item": item,
+            "files": of_item(item.pk, files_url),
             "history": [presentation.history_line(event) for event in record],
             "last_event": record[-1]["id"] if record else "",
             "is_open": item.effective_status in OPEN,
             "may_decide": self.may_decide,
-            "held_by_other": bool(item.holder and item.holder != self.caller.name),
+            "held_by_other": self.held_by_other,
             "may_release": self.may_decide
             and (item.holder == self.caller.name or self.caller.has_perm("agents.change_agent")),
             "problem": self.problem,

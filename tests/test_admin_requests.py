@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -147,7 +148,7 @@ def test_what_is_filled_in_reaches_the_agent_with_its_types(agent: Door, as_ann:
     asked, after = agent.need(required_fields=FIELDS, priority="high"), agent.need()
     typed = filled(
         **GOOD, limit="12.5", live="false", until="2030-01-31", mail="a@b.example", page="https://b.example/",
-        plan="1", region="5", more="two\r\nlines", papers="att_01",
+        plan="1", region="5", more="two\r\nlines",
     )  # fmt: skip
 
     answer = decide(as_ann, asked, "fulfill", note="Opened today.", **typed)
@@ -157,7 +158,7 @@ def test_what_is_filled_in_reaches_the_agent_with_its_types(agent: Door, as_ann:
     assert (seen["status"], seen["fulfilled_by"], seen["notes"]) == ("fulfilled", "ann", "Opened today.")
     assert seen["response_data"] == {
         "account": "A-1", "limit": 12.5, "live": False, "until": "2030-01-31", "mail": "a@b.example",
-        "page": "https://b.example/", "plan": "Paid", "region": "F", "more": "two\nlines", "papers": "att_01",
+        "page": "https://b.example/", "plan": "Paid", "region": "F", "more": "two\nlines",
     }  # fmt: skip
     assert seen["secrets"]["fields"] == ["key"]
 
@@ -207,6 +208,40 @@ def test_a_wrong_answer_is_refused_at_its_field_and_the_others_are_kept(
     assert "Careful." in shown
     assert '<option value="4" selected>' in shown
     assert seen_by(agent, asked)["status"] == "pending"
+
+
+def test_a_file_is_kept_although_the_form_is_refused_and_is_answered_by_its_id(
+    agent: Door, as_ann: Door
+) -> None:
+    asked = agent.need(required_fields=FIELDS, priority="critical")
+    place = next(iter(filled(papers="")))
+    upload = {place: SimpleUploadedFile("contract <1>.txt", b"Signed.")}
+
+    refused = decide(as_ann, asked, "fulfill", **filled(**GOOD), **upload)
+
+    assert refused.status_code == 400
+    page = refused.content.decode()
+    assert "contract &lt;1&gt;.txt" in page
+    assert 'enctype="multipart/form-data"' in page
+    done = decide(as_ann, asked, "fulfill", page=page, word="A", **filled(**GOOD))
+    assert done.status_code == 302, text_of(done)
+    seen = seen_by(agent, asked)
+    assert seen["response_data"]["papers"] == seen["attachments"][0]["id"]
+    shown = as_ann.get(page_of(asked)).content.decode()
+    link = seen["attachments"][0]["url"]
+    assert f'href="{link}"' in shown
+    assert as_ann.get(link).content == b"Signed."
+
+
+def test_a_file_that_cannot_be_taken_is_refused_at_its_field(agent: Door, as_ann: Door) -> None:
+    asked = agent.need(required_fields=FIELDS)
+    upload = {next(iter(filled(papers=""))): SimpleUploadedFile("run.exe", b"MZ")}
+
+    answer = decide(as_ann, asked, "fulfill", **filled(**GOOD), **upload)
+
+    assert answer.status_code == 400
+    assert set(answer.context["answer_form"].errors) == {str(list(FIELDS).index("papers"))}
+    assert seen_by(agent, asked)["attachments"] == []
 
 
 @pytest.mark.parametrize("key", [SECRET, "sk_wrong"])
