@@ -14,18 +14,19 @@ from tests.admin import HUMAN_ACTIONS, REQUESTS, decide, page_of, text_of
 from tests.conftest import Door
 from tests.steps import Enter, event_types, let_deadline_pass
 
+# In the order in which PostgreSQL keeps the names of an object: by length, then by letter.
 FIELDS: dict[str, Any] = {
     "key": {"label": "Restricted key", "type": "secret", "pattern": "rk_.+", "help": "It begins with rk_."},
-    "account": "Account",
-    "limit": {"label": "Calls a minute", "type": "number", "min": 1, "required": False},
     "live": {"label": "Live?", "type": "boolean", "required": False},
-    "until": {"label": "Valid until", "type": "date", "required": False},
     "mail": {"label": "Contact", "type": "email", "required": False},
+    "more": {"label": "More", "type": "textarea", "required": False},
     "page": {"label": "Documented at", "type": "url", "required": False},
     "plan": {"label": "Plan", "type": "choice", "choices": ["Free", "Paid"], "required": False},
-    "region": {"label": "Region", "type": "choice", "choices": list("ABCDEF"), "required": False},
-    "more": {"label": "More", "type": "textarea", "required": False},
+    "limit": {"label": "Calls a minute", "type": "number", "min": 1, "required": False},
+    "until": {"label": "Valid until", "type": "date", "required": False},
     "papers": {"label": "Papers", "type": "file", "required": False},
+    "region": {"label": "Region", "type": "choice", "choices": list("ABCDEF"), "required": False},
+    "account": "Account",
 }
 SECRET = "rk_live_0815"
 GOOD = {"key": SECRET, "account": "A-1"}
@@ -215,7 +216,7 @@ def test_a_file_is_kept_although_the_form_is_refused_and_is_answered_by_its_id(
 ) -> None:
     asked = agent.need(required_fields=FIELDS, priority="critical")
     place = next(iter(filled(papers="")))
-    upload = {place: SimpleUploadedFile("contract <1>.txt", b"Signed.")}
+    upload: dict[str, Any] = {place: SimpleUploadedFile("contract <1>.txt", b"Signed.")}
 
     refused = decide(as_ann, asked, "fulfill", **filled(**GOOD), **upload)
 
@@ -235,7 +236,7 @@ def test_a_file_is_kept_although_the_form_is_refused_and_is_answered_by_its_id(
 
 def test_a_file_that_cannot_be_taken_is_refused_at_its_field(agent: Door, as_ann: Door) -> None:
     asked = agent.need(required_fields=FIELDS)
-    upload = {next(iter(filled(papers=""))): SimpleUploadedFile("run.exe", b"MZ")}
+    upload: dict[str, Any] = {next(iter(filled(papers=""))): SimpleUploadedFile("run.exe", b"MZ")}
 
     answer = decide(as_ann, asked, "fulfill", **filled(**GOOD), **upload)
 
