@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 from django.http import HttpRequest
 
 from reviews.api import DECIDE
-from reviews.models import INTERRUPTS, Priority, ReviewItem
+from reviews.models import INTERRUPTS, REQUESTS, Priority, ReviewItem
 from reviews.selectors import inbox, is_overdue
 from reviews.times import SOON_SECONDS
 
@@ -17,29 +17,28 @@ COUNTED = 1_000
 SHOWN = 5
 
 
-def count_waiting() -> int:
-    """Return how many interrupts wait, up to ``COUNTED``."""
-    return _count(_waiting())
+def count_waiting() -> dict[str, int]:
+    """Return how many interrupts and how many requests wait, each up to ``COUNTED``."""
+    return {
+        "interrupts": _count(inbox().filter(kind__in=INTERRUPTS)),
+        "requests": _count(inbox().filter(kind__in=REQUESTS)),
+    }
 
 
 def figures(request: HttpRequest) -> dict[str, Any]:
     """Return what the overview shows to somebody who may look at items."""
-    waiting = _waiting()
+    waiting = inbox()
     soon = Now() + dt.timedelta(seconds=SOON_SECONDS)
     return {
         "counted": COUNTED,
         "cards": {
-            "overdue": _count(ReviewItem.objects.filter(is_overdue(), kind__in=INTERRUPTS)),
+            "overdue": _count(ReviewItem.objects.filter(is_overdue())),
             "soon": _count(waiting.filter(expires_at__lte=soon)),
             "urgent": _count(waiting.filter(priority__gte=Priority.HIGH)),
         },
         "first": list(waiting[:SHOWN]),
         "may_decide": request.user.has_perm(DECIDE),
     }
-
-
-def _waiting() -> QuerySet[ReviewItem]:
-    return inbox().filter(kind__in=INTERRUPTS)
 
 
 def _count(rows: QuerySet[ReviewItem]) -> int:

@@ -8,11 +8,13 @@ from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import path
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
 from hitl_project import overview
 from hitl_project.logins import LoginForm
+from requests_app.models import ActionRequest
 from reviews.api import VIEW
 
 
@@ -30,8 +32,13 @@ class HITLAdminSite(AdminSite):
         context = super().each_context(request)
         may_look = request.user.is_authenticated and request.user.has_perm(VIEW)
         # Counted only where a template shows it.
-        context["waiting"] = SimpleLazyObject(lambda: overview.count_waiting() if may_look else 0)
+        context["waiting"] = SimpleLazyObject(lambda: overview.count_waiting() if may_look else {})
         return context
+
+    def get_urls(self) -> list[Any]:
+        requests = self._registry[ActionRequest]
+        listed = path("human-actions/", self.admin_view(requests.changelist_view), name="human_actions")
+        return [listed, *super().get_urls()]
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         found = overview.figures(request) if request.user.has_perm(VIEW) else {}

@@ -1,36 +1,15 @@
-"""The forms of the decision page: the verb with its note, the arguments to edit, the answer to give."""
+"""The forms of an interrupt's page: the arguments to edit, the answer to give."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from django import forms
-from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from events.untrusted import pretty, visible
 from interrupts.models import Interrupt
-from interrupts.presentation import ONE_BY_ONE, confirmation_word, has_long_text
 from reviews.fields import MISSING, JSONValueField, field_of_schema, field_of_value, same
-from reviews.models import Priority
-from reviews.services import COMMENT_LIMIT
-
-
-class Verb(models.TextChoices):
-    """What the panel can do; each is the value of one of its buttons."""
-
-    APPROVE = "approve", _("Approve")
-    EDIT = "edit", _("Approve with edits")
-    RESPOND = "respond", _("Send answer")
-    REJECT = "reject", _("Reject")
-    CANCEL = "cancel", _("Cancel request")
-    CLAIM = "claim", _("Claim")
-    RELEASE = "release", _("Release")
-    COMMENT = "comment", _("Comment")
-
-
-ALLOWING = {Verb.APPROVE, Verb.EDIT, Verb.RESPOND}
-"""The verbs that let the agent go on, and so need that everything was read."""
-
+from reviews.forms import NamedFieldsForm
+from reviews.presentation import ONE_BY_ONE
 
 _FORM_CHARACTERS = 30_000
 """What a form sends back, perhaps twice and percent-encoded, must fit into one body."""
@@ -40,82 +19,6 @@ def fits_a_form(value: Any) -> bool:
     """Say whether *value* is small enough to be worked on in a form."""
     few = not isinstance(value, dict) or len(value) <= ONE_BY_ONE
     return few and len(pretty(value)) <= _FORM_CHARACTERS
-
-
-class DecisionForm(forms.Form):
-    """Take a verb and the note that goes with it. What was on the page then is sent beside it."""
-
-    verb = forms.ChoiceField(choices=Verb)
-    note = forms.CharField(
-        label=_("Note"),
-        required=False,
-        max_length=COMMENT_LIMIT,
-        widget=forms.Textarea(attrs={"rows": 3}),
-    )
-    word = forms.CharField(
-        required=False,
-        widget=forms.TextInput(
-            attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
-        ),
-    )
-    has_read = forms.BooleanField(label=_("I have opened and read all of it"), required=False)
-
-    def __init__(self, data: Any = None, *, interrupt: Interrupt, **options: Any) -> None:
-        super().__init__(data, auto_id="decide_%s", **options)
-        self.interrupt = interrupt
-        self.is_critical = interrupt.priority == Priority.CRITICAL
-        self.word_to_type = confirmation_word(interrupt)
-        self.has_long_text = has_long_text(interrupt)
-
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or {}
-        verb, note = cleaned.get("verb"), (cleaned.get("note") or "").strip()
-        if verb == Verb.REJECT and not note:
-            self.add_error("note", _("Say why: the agent is told this reason."))
-        if verb in ALLOWING:
-            if self.is_critical and (cleaned.get("word") or "").strip() != self.word_to_type:
-                self.add_error("word", _("This is critical. Type the word as shown to allow it."))
-            if self.has_long_text and not cleaned.get("has_read"):
-                self.add_error("has_read", _("Part of this is folded. Open and read it first."))
-        return cleaned
-
-    def kept(self) -> dict[str, Any]:
-        """Return what was typed and should survive a page that has to be shown anew."""
-        return {"note": self.data.get("note", ""), "has_read": bool(self.data.get("has_read"))}
-
-
-class CommentForm(forms.Form):
-    body = forms.CharField(
-        label=_("Comment"), max_length=COMMENT_LIMIT, widget=forms.Textarea(attrs={"rows": 2})
-    )
-
-
-class NamedFieldsForm(forms.Form):
-    """Have a field for each name of a JSON object, whatever the name is made of.
-
-    The names themselves are a stranger's; fields are called ``<prefix>-0``, ``<prefix>-1``, … after them.
-    """
-
-    def __init__(self, *args: Any, fields: Iterable[tuple[str, forms.Field]], **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.names: list[str] = []
-        for number, (name, field) in enumerate(fields):
-            self.names.append(name)
-            self.fields[str(number)] = field
-
-    def values(self) -> dict[str, Any]:
-        """Return the object that was filled in, without what was left empty."""
-        filled = {name: self.cleaned_data.get(str(number)) for number, name in enumerate(self.names)}
-        return {name: value for name, value in filled.items() if value is not MISSING}
-
-    def blame(self, path: str, messages: list[str]) -> bool:
-        """Put *messages* beside the field that the first steps of *path* name; say whether there is one."""
-        for number, name in enumerate(self.names):
-            if path == name or path.startswith(f"{name}."):
-                for message in messages:
-                    self.add_error(str(number), visible(message))
-                return True
-        return False
 
 
 class ArgumentsForm(NamedFieldsForm):

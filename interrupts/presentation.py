@@ -1,75 +1,15 @@
-"""What a person is shown of an interrupt: a headline of the server's own, typed arguments, contradictions."""
+"""What a person is shown of an interrupt: a headline of the server's own, and contradictions."""
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
 
-from events.untrusted import is_long, marked, pretty, without_unseen
+from events.untrusted import marked, pretty, without_unseen
 from interrupts.models import Interrupt
 from reviews.models import Kind
-
-ONE_BY_ONE = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Argument:
-    """Show one value by its JSON type, so that ``"1"`` and ``1`` look different."""
-
-    name: str
-    kind: str
-    text: str
-
-    @property
-    def is_long(self) -> bool:
-        return is_long(self.text)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """Show what became of one argument; ``None`` where there was, or is, none."""
-
-    name: str
-    old: str | None
-    new: str | None
-
-
-def argument(name: str, value: Any) -> Argument:
-    """Return how *value* is shown."""
-    match value:
-        case bool():
-            return Argument(name, "boolean", "true" if value else "false")
-        case None:
-            return Argument(name, "null", "null")
-        case int() | float():
-            return Argument(name, "number", pretty(value))
-        case str():
-            return Argument(name, "text", value)
-    return Argument(name, "JSON", pretty(value))
-
-
-def arguments(values: dict[str, Any]) -> list[Argument]:
-    """Return how each of *values* is shown; a crowd of them as one text, which is folded."""
-    if len(values) > ONE_BY_ONE:
-        return [argument(_("%(count)d values") % {"count": len(values)}, values)]
-    return [argument(name, value) for name, value in values.items()]
-
-
-def changes(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
-    """Return what differs between two sets of arguments."""
-    names = [*old, *(name for name in new if name not in old)]
-    return [
-        Change(name, _written(old, name), _written(new, name))
-        for name in names
-        if _written(old, name) != _written(new, name)
-    ]
-
-
-def _written(values: dict[str, Any], name: str) -> str | None:
-    return pretty(values[name]) if name in values else None
-
+from reviews.presentation import Argument, arguments
 
 # -- The headline -------------------------------------------------------------------------------------
 
@@ -101,18 +41,6 @@ def headline_arguments(interrupt: Interrupt) -> list[Argument]:
 def _shortened(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= _VALUE_LENGTH else f"{line[: _VALUE_LENGTH - 1]}…"
-
-
-def confirmation_word(interrupt: Interrupt) -> str:
-    """Return what is typed to allow something critical: the tool's name, else the title's first word."""
-    typed = without_unseen(interrupt.tool_name).strip()
-    return typed or next(iter(re.findall(r"\w+", without_unseen(interrupt.title))), "approve")
-
-
-def has_long_text(interrupt: Interrupt) -> bool:
-    """Say whether part of the page is folded and has to be opened before something is allowed."""
-    shown = [*arguments(interrupt.tool_args), *arguments(interrupt.data)]
-    return is_long(interrupt.reason) or any(found.is_long for found in shown)
 
 
 # -- Contradictions -----------------------------------------------------------------------------------
@@ -184,81 +112,3 @@ def _texts(value: Any) -> Iterator[str]:
         case list():
             for inner in value:
                 yield from _texts(inner)
-
-
-# -- History ------------------------------------------------------------------------------------------
-
-_EVENTS = {
-    "hitl.interrupt.requested": ("question", "asked"),
-    "hitl.interrupt.approved": ("check", "approved"),
-    "hitl.interrupt.rejected": ("cross", "rejected"),
-    "hitl.interrupt.responded": ("check", "answered"),
-    "hitl.interrupt.cancelled": ("slash", "cancelled"),
-    "hitl.interrupt.expired": ("hourglass", "expired"),
-    "hitl.item.claimed": ("hand", "claimed"),
-    "hitl.item.released": ("hand", "released"),
-    "hitl.item.commented": ("note", "commented"),
-    "hitl.item.attachment_added": ("note", "attached"),
-    "hitl.item.changes_requested": ("pencil", "changes"),
-    "hitl.item.revised": ("pencil", "revised"),
-    "hitl.item.consumed": ("check", "consumed"),
-    "hitl.item.outcome": ("note", "outcome"),
-}
-
-
-def history_line(event: dict[str, Any]) -> dict[str, Any]:
-    """Return what one event says to a person: who, what, when, and the words they left."""
-    words = {
-        "asked": _("asked"),
-        "approved": _("approved"),
-        "rejected": _("rejected"),
-        "answered": _("answered"),
-        "cancelled": _("cancelled"),
-        "expired": _("let it expire"),
-        "claimed": _("claimed it"),
-        "released": _("released it"),
-        "commented": _("commented"),
-        "attached": _("attached a file"),
-        "changes": _("asked for changes"),
-        "revised": _("revised it"),
-        "consumed": _("used the approval"),
-        "outcome": _("reported the outcome"),
-    }
-    shape, name = _EVENTS.get(event["type"], ("note", ""))
-    data = event["data"]
-    if name == "approved" and data.get("modifications") is not None:
-        words["approved"] = _("approved with edits")
-    note = data.get("body") or data.get("comment") or data.get("rejection_reason") or data.get("name") or ""
-    if name == "cancelled":
-        note = data.get("reason", "")
-    if name == "outcome":
-        note = f"{data.get('outcome', '')} {pretty(data['result']) if data.get('result') is not None else ''}"
-    return {
-        "id": event["id"],
-        "icon": shape,
-        "actor": event["actor"],
-        "verb": words.get(name, event["type"]),
-        "note": note.strip(),
-        "at": event["occurred_at"],
-    }
-
-
-def since(record: list[dict[str, Any]], seen: str) -> dict[str, Any]:
-    """Return what happened after the event *seen*: its lines, and what became of the content."""
-    ids = [event["id"] for event in record]
-    place = ids.index(seen) + 1 if seen in ids else 0
-    then, now = _content(record[:place]), _content(record)
-    return {
-        "lines": [history_line(event) for event in record[place:]],
-        "changes": changes(then.get("tool_args", {}), now.get("tool_args", {})) if then else [],
-        "reason": now.get("reason", "") if then and then.get("reason") != now.get("reason") else "",
-    }
-
-
-def _content(record: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the data of the last event that says what is asked."""
-    asked = [event["data"] for event in record if event["type"] in ASKED]
-    return asked[-1] if asked else {}
-
-
-ASKED = {"hitl.interrupt.requested", "hitl.item.revised"}

@@ -1,3 +1,62 @@
-"""The operator's pages of action requests."""
+"""The operators' way in: the list of human actions, and the page on which one is done."""
 
-from requests_app import template_admin  # noqa: F401 - Django looks for pages here
+from typing import Any, cast
+
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from agents.callers import of_user
+from requests_app import selectors, template_admin  # noqa: F401 - Django looks for pages here
+from requests_app.deciding import RequestView
+from requests_app.models import ActionRequest
+from reviews.admin import ItemAdmin, PriorityFilter, StateFilter, TypeFilter
+from reviews.lifecycle import Status
+from reviews.models import REQUESTS
+from reviews.selectors import having_status, is_open
+from reviews.statistics import statistics
+from reviews.times import HOUR, duration
+
+
+class RequestStateFilter(StateFilter):
+    tabs = {
+        "": (_("Waiting"), is_open()),
+        "in_review": (_("In review"), having_status(Status.IN_REVIEW)),
+        "fulfilled": (_("Fulfilled"), having_status(Status.FULFILLED)),
+        "rejected": (_("Rejected"), having_status(Status.REJECTED)),
+        "lapsed": (_("Lapsed"), having_status(Status.EXPIRED) | having_status(Status.CANCELLED)),
+        "all": StateFilter.tabs["all"],
+    }
+
+
+class RequestTypeFilter(TypeFilter):
+    kinds = REQUESTS
+
+
+@admin.register(ActionRequest)
+class ActionRequestAdmin(ItemAdmin):
+    list_filter = (RequestStateFilter, PriorityFilter, RequestTypeFilter)
+    list_title = _("Human actions")
+    list_view = "admin:human_actions"
+    empty_words = _(
+        "When an agent needs something done that only a person can do, it appears here by itself."
+    )
+    page = RequestView
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ActionRequest]:
+        rows: QuerySet[ActionRequest] = selectors.list_requests(of_user(cast(User, request.user)))
+        return rows.defer(
+            "description", "required_fields", "context", "checklist", "response_data", "metadata"
+        )
+
+    def figures(self, request: HttpRequest) -> list[tuple[str, Any, Any]]:
+        found = statistics(of_user(cast(User, request.user)))
+        hours = found["average_response_time_hours"]
+        return [
+            ("clock", _("Pending"), found["pending_requests"]),
+            ("inbox", _("Total"), found["total_requests"]),
+            ("check", _("Fulfilled"), found["by_status"].get(Status.FULFILLED, 0)),
+            ("hourglass", _("Avg response"), "—" if hours is None else duration(hours * HOUR)),
+        ]

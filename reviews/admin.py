@@ -1,20 +1,22 @@
 """What the admin pages of every kind of item share: who may look, and the list with its fragments."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
+from django.views.generic import View
 
 from events.changelist import ReadOnlyAdmin
 from reviews.api import DECIDE, VIEW
 from reviews.lifecycle import FINAL
-from reviews.models import Priority, ReviewItem
+from reviews.models import Kind, Priority, ReviewItem
 from reviews.selectors import is_open, is_overdue
-from reviews.templatetags.items import PRIORITIES
+from reviews.templatetags.items import PRIORITIES, kind_chip
 
 # A page asks for itself again with this header and gets only the part that changes.
 FRAGMENT, KNOWN = "X-Fragment", "X-Known-Items"
@@ -28,27 +30,27 @@ class StateFilter(admin.SimpleListFilter):
     title = _("state")
     parameter_name = "state"
     template = "hitl/tabs.html"
+    tabs: dict[str, tuple[Any, Q]] = {
+        "": (_("Waiting"), is_open()),
+        "overdue": (_("Overdue"), is_overdue()),
+        "decided": (_("Decided"), Q(status__in=sorted(FINAL)) | is_overdue()),
+        "all": (_("All"), Q()),
+    }
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("overdue", _("Overdue")), ("decided", _("Decided")), ("all", _("All"))]
+        return [(name, word) for name, (word, _rows) in self.tabs.items() if name]
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
-        for value, word in [(None, _("Waiting")), *self.lookup_choices]:
+        for name, (word, _rows) in self.tabs.items():
             yield {
-                "selected": self.value() == value,
-                "query_string": changelist.get_query_string({self.parameter_name: value}, ["p"]),
+                "selected": (self.value() or "") == name,
+                "query_string": changelist.get_query_string({self.parameter_name: name or None}, ["p"]),
                 "display": word,
             }
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        match self.value():
-            case None:
-                return queryset.filter(is_open())
-            case "overdue":
-                return queryset.filter(is_overdue())
-            case "decided":
-                return queryset.filter(Q(status__in=sorted(FINAL)) | is_overdue())
-        return queryset
+        _word, rows = self.tabs.get(self.value() or "", self.tabs["all"])
+        return queryset.filter(rows)
 
 
 class PriorityFilter(admin.SimpleListFilter):
@@ -64,13 +66,31 @@ class PriorityFilter(admin.SimpleListFilter):
         return queryset if rank is None else queryset.filter(priority=rank)
 
 
+class TypeFilter(admin.SimpleListFilter):
+    title = _("type")
+    parameter_name = "type"
+    template = "hitl/pills.html"
+    kinds: tuple[Kind, ...] = ()
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(kind.value, kind_chip(kind)) for kind in self.kinds]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(kind=self.value()) if self.value() in self.kinds else queryset
+
+
 class ItemAdmin(ReadOnlyAdmin):
     """List items of one kind; subclasses say how one is opened and decided."""
 
+    list_display = ("title",)
+    list_title: Any = ""
+    empty_words: Any = _("When an agent asks, it appears here by itself.")
+    list_view = ""
+    page: type[View]
+    change_list_template = "hitl/list/page.html"
     ordering = ("-priority", "expires_at", "pk")
     search_fields = ("title",)
     search_help_text = _("Title, tool, agent, session or id")
-    fragment_template = ""
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return bool(request.user.has_perm(VIEW))
@@ -98,15 +118,38 @@ class ItemAdmin(ReadOnlyAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        response: Any = super().changelist_view(request, extra_context)
+        told = {
+            "list_title": self.list_title,
+            "empty_words": self.empty_words,
+            "figures": self.figures(request),
+        }
+        response: Any = super().changelist_view(request, {**told, **(extra_context or {})})
         if hasattr(response, "context_data") and "cl" in response.context_data:
             response.context_data["may_decide"] = request.user.has_perm(DECIDE)
             if FRAGMENT in request.headers:
-                response.template_name = self.fragment_template
+                response.template_name = "hitl/list/fragment.html"
                 response.context_data["gone"] = self._gone(request, response.context_data["cl"])
             response["Cache-Control"] = "no-store"
         found: HttpResponse = response
         return found
+
+    def figures(self, request: HttpRequest) -> list[tuple[str, Any, Any]]:
+        """Return what stands above the list: icon, word and figure each."""
+        return []
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        return cast(HttpResponse, self.page.as_view(model_admin=self)(request, pk=unquote(object_id)))
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return self.change_view(request, object_id)
 
     def _gone(self, request: HttpRequest, changelist: ChangeList) -> list[ReviewItem]:
         """Return, as they now are, the items that the page shows and this list no longer does."""

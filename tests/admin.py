@@ -5,20 +5,24 @@ from typing import Any
 
 from tests.conftest import Door
 
-LIST = "/admin/interrupts/interrupt/"
+LIST, REQUESTS = "/admin/interrupts/interrupt/", "/admin/requests_app/actionrequest/"
+HUMAN_ACTIONS = "/admin/human-actions/"
 
 
 def page_of(asked: dict[str, Any]) -> str:
-    """Return the path of the decision page."""
-    return f"{LIST}{asked['id']}/change/"
+    """Return the path of an item's page."""
+    return f"{LIST if asked['id'].startswith('int_') else REQUESTS}{asked['id']}/change/"
 
 
-def form_of(html: str) -> dict[str, str]:
+def form_of(html: str) -> dict[str, Any]:
     """Return what the decision form of a page would send without a person touching it."""
-    sent = {}
+    sent: dict[str, Any] = {}
     for tag in re.findall(r"<input[^>]*>", html):
         name, value = re.search(r' name="([^"]*)"', tag), re.search(r' value="([^"]*)"', tag)
-        if name and value and ('type="hidden"' in tag or 'form="decide"' in tag):
+        if 'type="checkbox"' in tag or 'type="radio"' in tag:
+            if name and value and " checked" in tag:
+                sent.setdefault(name[1], []).append(value[1])
+        elif name and value and ('type="hidden"' in tag or 'form="decide"' in tag):
             sent[name[1]] = _unescaped(value[1])
     for name, text in re.findall(r'<textarea name="([^"]*)"[^>]*>\r?\n?(.*?)</textarea>', html, re.S):
         if name.startswith("argument"):

@@ -1,6 +1,5 @@
 """The admin in a real browser against a real server: what scripts, styles and sockets really do."""
 
-import secrets
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,35 +9,24 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from tests import desk as at
 from tests import live
+from tests.desk import Log, connected, is_accessible_and_fits, log_in, press, row_of
 from tests.live import LiveServer, Operator
 
 server, key = live.server, live.key
+password, log, desk = at.password, at.log, at.desk
 LIST = "/admin/interrupts/interrupt/"
 CALL: dict[str, Any] = {"tool_name": "delete_file", "tool_args": {"path": "/srv/old.csv", "days": 90}}
 HOSTILE = "Harmless \u202egpj.exe\u202c <script>document.title = 'owned'</script><img src=x onerror=alert(1)>"
 
 Ask = Callable[..., dict[str, Any]]
-Log = list[str]
 
 
 @pytest.fixture(scope="module")
 def bob(server: LiveServer) -> Iterator[Operator]:
     with Operator(server, "bob") as operator:
         yield operator
-
-
-@pytest.fixture(scope="module")
-def password(server: LiveServer) -> str:
-    made = secrets.token_urlsafe(12)
-    server.manage(
-        "shell",
-        "-c",
-        "from django.contrib.auth.models import Group, User\n"
-        f"user = User.objects.create_user('ada', password={made!r}, is_staff=True)\n"
-        "user.groups.set(Group.objects.filter(name='administrator'))",
-    )
-    return made
 
 
 @pytest.fixture
@@ -68,44 +56,8 @@ def status(server: LiveServer, key: str) -> Callable[[dict[str, Any]], dict[str,
     return read
 
 
-@pytest.fixture
-def log(page: Page) -> Log:
-    """What the browser complains about: the policy's violations, failing scripts, missing files."""
-    said: Log = []
-    page.on("console", lambda line: said.append(line.text) if line.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: said.append(str(error)))
-    return said
-
-
-@pytest.fixture
-def desk(page: Page, server: LiveServer, password: str, log: Log) -> Page:
-    """ada at her desk, logged in through the front door."""
-    log_in(page, server, password)
-    return page
-
-
-def log_in(page: Page, server: LiveServer, password: str) -> None:
-    page.goto(f"{server.url}/admin/login/")
-    page.get_by_label("Username").fill("ada")
-    page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
-
-
 def open_item(page: Page, server: LiveServer, asked: dict[str, Any]) -> None:
     page.goto(f"{server.url}{LIST}{asked['id']}/change/")
-
-
-def connected(page: Page) -> None:
-    expect(page.locator("html[data-connection=on]")).to_be_attached()
-
-
-def press(page: Page, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).click()
-
-
-def row_of(page: Page, asked: dict[str, Any]) -> Any:
-    return page.locator(f'tr[data-id="{asked["id"]}"]')
 
 
 # -- The policy and the look ----------------------------------------------------------------------------
@@ -156,13 +108,7 @@ def test_list_and_decision_page_are_accessible_and_fit(
         page.goto(f"{server.url}{path}")
         for fold in page.locator("details.fold, details.edit").all():
             fold.locator("summary").first.click()
-        page.wait_for_timeout(300)  # colours fade in
-        results = Axe().run(page)
-        assert results.violations_count == 0, results.generate_report()
-        page.set_viewport_size({"width": 320 if width == 390 else width, "height": 844})
-        root = "document.documentElement"
-        assert page.evaluate(f"{root}.scrollWidth - {root}.clientWidth") == 0, path
-        page.set_viewport_size({"width": width, "height": 844})
+        is_accessible_and_fits(page)
     context.close()
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import template
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, json_script
 from django.utils.safestring import SafeString
@@ -14,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from events.clock import iso
 from events.untrusted import visible
 from reviews import times
-from reviews.models import Kind, Priority
+from reviews.models import INTERRUPTS, Kind, Priority, ReviewItem
 
 register = template.Library()
 
@@ -34,10 +35,17 @@ STATUSES = {
     "cancelled": ("slash", _("Cancelled")),
 }
 KINDS = {
-    Kind.APPROVAL: _("Approval"),
-    Kind.CONFIRMATION: _("Confirmation"),
-    Kind.INPUT: _("Input"),
-    Kind.FEEDBACK: _("Feedback"),
+    Kind.APPROVAL: ("check", _("Approval")),
+    Kind.CONFIRMATION: ("question", _("Confirmation")),
+    Kind.INPUT: ("pencil", _("Input")),
+    Kind.FEEDBACK: ("note", _("Feedback")),
+    Kind.API_KEY: ("key", _("API key")),
+    Kind.ACCOUNT_CREATION: ("account", _("Account")),
+    Kind.LEGAL_DOCUMENT: ("document", _("Legal document")),
+    Kind.PAYMENT_AUTHORIZATION: ("payment", _("Payment")),
+    Kind.BUSINESS_SETUP: ("briefcase", _("Business setup")),
+    Kind.STRATEGIC_DECISION: ("compass", _("Strategic decision")),
+    Kind.CUSTOM: ("puzzle", _("Something else")),
 }
 
 
@@ -63,10 +71,18 @@ def status(name: str) -> SafeString:
     return format_html('<span class="chip status-{}">{}{}</span>', name, icon(shape), word)
 
 
-@register.filter
-def kind(name: str) -> Any:
-    """Return the word for a kind of item."""
-    return KINDS.get(Kind(name), name)
+@register.filter(name="kind")
+def kind_chip(name: str) -> SafeString:
+    """Show a kind of item by shape and word."""
+    shape, word = KINDS[Kind(name)]
+    return format_html('<span class="kind">{}{}</span>', icon(shape), word)
+
+
+@register.simple_tag
+def page_of(item: ReviewItem) -> str:
+    """Return the address of an item's page, with its plain id."""
+    model = "interrupts_interrupt" if item.kind in INTERRUPTS else "requests_app_actionrequest"
+    return reverse(f"admin:{model}_change", args=[item.pk])
 
 
 @register.filter

@@ -121,14 +121,17 @@ export async function fragment(headers = {}) {
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 }
 
-// The number that waits, in the header and in the title of the window.
+// The numbers that wait, in the header, and their sum in the title of the window.
 const title = document.title;
+const short = (count) => (count > 99 ? "99+" : String(count));
 
-export function showWaiting(text) {
-  const count = Number(text) || 0;
+export function showWaiting({ waitingInterrupts, waitingRequests }) {
+  const counts = { interrupts: Number(waitingInterrupts) || 0, requests: Number(waitingRequests) || 0 };
   for (const badge of document.querySelectorAll("[data-waiting-count]")) {
-    badge.textContent = count > 99 ? "99+" : String(count);
+    const count = counts[badge.dataset.waitingCount];
+    badge.textContent = short(count);
     badge.hidden = count === 0;
   }
-  document.title = count ? `(${count > 99 ? "99+" : count}) ${title}` : title;
+  const sum = counts.interrupts + counts.requests;
+  document.title = sum ? `(${short(sum)}) ${title}` : title;
 }

@@ -8,19 +8,20 @@ import { toast } from "./toast.js";
 
 export function liveDecision() {
   const form = document.getElementById("decide");
-  showWaiting(standing().dataset.waiting);
+  showWaiting(standing().dataset);
   if (form) {
     liveDiff(form);
     readFirst(form);
     neverSubmitByEnter(form);
     submitOnce(form);
+    document.querySelector(".has-errors :is(input, textarea, select)")?.focus();
   }
 
   return async function refresh() {
     const page = await fragment();
     const fresh = page.getElementById("standing");
     if (!fresh) return;
-    showWaiting(fresh.dataset.waiting);
+    showWaiting(fresh.dataset);
     replace("history-lines", page);
     const before = { ...standing().dataset };
     if (before.version === fresh.dataset.version && before.open === fresh.dataset.open) return;

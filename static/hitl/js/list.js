@@ -11,15 +11,17 @@ export function liveList(place) {
   const announced = new Set();
   let latest = null;
 
-  showWaiting(results().dataset.waiting);
+  showWaiting(results().dataset);
   button.addEventListener("click", () => show(latest));
+  waitForNext(place);
 
   return async function refresh() {
     const known = rowsOf(document).map((row) => row.dataset.id);
     latest = await fragment({ "X-Known-Items": known.join(",") });
     const fresh = latest.getElementById("results");
     if (!fresh) return;
-    showWaiting(fresh.dataset.waiting);
+    showWaiting(fresh.dataset);
+    showFigures(latest);
     const rows = new Map(rowsOf(latest).map((row) => [row.dataset.id, row]));
     const gone = new Map([...fresh.querySelectorAll("#gone tr")].map((row) => [row.dataset.id, row]));
     for (const row of rowsOf(document)) {
@@ -66,6 +68,25 @@ export function liveList(place) {
     arrived.forEach((row) => row.classList.add("is-fresh"));
     (arrived[0] ?? fresh).querySelector("a")?.focus({ preventScroll: true });
   }
+}
+
+// While another list is on its way, its shape is there already.
+function waitForNext(place) {
+  const wait = (waits) => {
+    results().classList.toggle("is-waiting", waits);
+    results().setAttribute("aria-busy", waits);
+  };
+  place.addEventListener("click", (event) => {
+    const plain = !(event.ctrlKey || event.metaKey || event.shiftKey || event.button);
+    if (plain && event.target.closest(".tabs a, .pills a, .pages a")) wait(true);
+  });
+  place.querySelector("form.search").addEventListener("submit", () => wait(true));
+  addEventListener("pageshow", () => wait(false));
+}
+
+function showFigures(page) {
+  const [old, fresh] = [document.getElementById("figures"), page.getElementById("figures")];
+  if (old && fresh) old.replaceWith(document.importNode(fresh, true));
 }
 
 const results = () => document.getElementById("results");

@@ -6,11 +6,19 @@ import { liveList } from "./list.js";
 import { liveDecision } from "./decision.js";
 import { liveOverview } from "./overview.js";
 import { closeMenusOutside } from "./menu.js";
+import { toastMessages } from "./toast.js";
 
 const live = { list: liveList, decision: liveDecision, overview: liveOverview };
 
 keepTimesRight();
 closeMenusOutside();
+toastMessages();
+
+// On a phone the tabs are wider than the page: begin with the one that is open.
+for (const current of document.querySelectorAll("nav > [aria-current]")) {
+  const tabs = current.parentElement;
+  tabs.scrollLeft = current.offsetLeft - tabs.offsetLeft - (tabs.clientWidth - current.offsetWidth) / 2;
+}
 
 const place = document.querySelector("[data-live]");
 if (place) {

@@ -5,7 +5,7 @@ import { refreshTimes } from "./times.js";
 
 export function liveOverview() {
   const figures = () => document.getElementById("figures");
-  showWaiting(figures().dataset.waiting);
+  showWaiting(figures().dataset);
 
   return async function refresh() {
     const fresh = (await fragment()).getElementById("figures");
@@ -15,6 +15,6 @@ export function liveOverview() {
       figures().replaceWith(document.importNode(fresh, true));
       refreshTimes(figures());
     }
-    showWaiting(fresh.dataset.waiting);
+    showWaiting(fresh.dataset);
   };
 }

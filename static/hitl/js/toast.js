@@ -3,12 +3,19 @@
 const SHOWN_MS = 6_000;
 const AT_MOST = 3;
 
-export function toast(text) {
+export function toast(text, kind = "news") {
   const place = document.getElementById("toasts");
   const note = document.createElement("div");
-  note.className = "toast";
+  note.className = `toast toast-${kind}`;
   note.textContent = text;
   place.append(note);
   while (place.children.length > AT_MOST) place.firstChild.remove();
   setTimeout(() => note.remove(), SHOWN_MS);
+}
+
+// What the server has to say about the last step.
+export function toastMessages() {
+  const list = document.querySelector("ul.messagelist");
+  for (const message of list?.children ?? []) toast(message.textContent.trim(), message.className);
+  list?.remove();
 }

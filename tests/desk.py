@@ -1,0 +1,77 @@
+"""An operator at a desk: a real browser, logged in through the front door, that writes down complaints.
+
+A test module takes the fixtures it needs, beside those of :mod:`tests.live`.
+"""
+
+import secrets
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.live import LiveServer
+
+Log = list[str]
+
+
+@pytest.fixture(scope="module")
+def password(server: LiveServer) -> str:
+    made = secrets.token_urlsafe(12)
+    server.manage(
+        "shell",
+        "-c",
+        "from django.contrib.auth.models import Group, User\n"
+        f"user = User.objects.create_user('ada', password={made!r}, is_staff=True)\n"
+        "user.groups.set(Group.objects.filter(name='administrator'))",
+    )
+    return made
+
+
+@pytest.fixture
+def log(page: Page) -> Log:
+    """What the browser complains about: the policy's violations, failing scripts, missing files."""
+    said: Log = []
+    page.on("console", lambda line: said.append(line.text) if line.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    return said
+
+
+@pytest.fixture
+def desk(page: Page, server: LiveServer, password: str, log: Log) -> Page:
+    """ada at her desk, logged in through the front door."""
+    log_in(page, server, password)
+    return page
+
+
+def log_in(page: Page, server: LiveServer, password: str) -> None:
+    page.goto(f"{server.url}/admin/login/")
+    page.get_by_label("Username").fill("ada")
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+
+
+def connected(page: Page) -> None:
+    expect(page.locator("html[data-connection=on]")).to_be_attached()
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def row_of(page: Page, asked: dict[str, Any]) -> Any:
+    return page.locator(f'tr[data-id="{asked["id"]}"]')
+
+
+def is_accessible_and_fits(page: Page) -> None:
+    """Let axe look at the page, and narrow a phone down to 320 px."""
+    page.wait_for_timeout(300)  # colours fade in
+    results = Axe().run(page)
+    assert results.violations_count == 0, results.generate_report()
+    size = page.viewport_size
+    assert size
+    page.set_viewport_size({"width": 320 if size["width"] == 390 else size["width"], "height": 844})
+    root = "document.documentElement"
+    assert page.evaluate(f"{root}.scrollWidth - {root}.clientWidth") == 0, page.url
+    page.set_viewport_size(size)
