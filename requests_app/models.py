@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from psycopg.types.json import Json
 
 from requests_app.fields import Field, fields_of
 from reviews.models import REQUESTS, Kind, Priority, ReviewItem
@@ -14,6 +15,22 @@ from reviews.models import REQUESTS, Kind, Priority, ReviewItem
 TYPES = [(kind.value, kind.label) for kind in REQUESTS]
 NAME = RegexValidator(r"^[a-z0-9][a-z0-9_-]*\Z", "Small letters, digits, dashes and underscores.")
 YEAR_HOURS = 365 * 24
+
+
+class OrderedJSONField(models.JSONField):
+    """Keep the names of an object as they were sent: PostgreSQL's ``jsonb`` sorts them by their length."""
+
+    def db_type(self, connection: Any) -> str | None:
+        return "json" if connection.vendor == "postgresql" else super().db_type(connection)
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        if connection.vendor == "postgresql":
+            return Json(value)
+        return super().get_db_prep_value(value, connection, prepared)
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        # The driver reads this type by itself.
+        return super().from_db_value(value, expression, connection) if isinstance(value, str) else value
 
 
 class RejectionCode(models.TextChoices):
@@ -34,7 +51,7 @@ class ActionRequest(ReviewItem):
     """
 
     description = models.TextField()
-    required_fields: Any = models.JSONField(default=dict, blank=True)
+    required_fields: Any = OrderedJSONField(default=dict, blank=True)
     context: Any = models.JSONField(default=dict, blank=True)
     workflow_id = models.CharField(max_length=255, blank=True)
     template = models.CharField(max_length=64, blank=True)
@@ -117,7 +134,7 @@ class RequestTemplate(models.Model):
     request_type = models.CharField(max_length=24, choices=TYPES, default=Kind.CUSTOM)
     title = models.CharField(max_length=200)
     description = models.TextField()
-    required_fields: Any = models.JSONField(default=dict, blank=True)
+    required_fields: Any = OrderedJSONField(default=dict, blank=True)
     checklist: Any = models.JSONField(default=list, blank=True)
     priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.MEDIUM)
     expires_in_hours = models.PositiveIntegerField(

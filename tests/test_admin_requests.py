@@ -14,7 +14,6 @@ from tests.admin import HUMAN_ACTIONS, REQUESTS, decide, page_of, text_of
 from tests.conftest import Door
 from tests.steps import Enter, event_types, let_deadline_pass
 
-# In the order in which PostgreSQL keeps the names of an object: by length, then by letter.
 FIELDS: dict[str, Any] = {
     "key": {"label": "Restricted key", "type": "secret", "pattern": "rk_.+", "help": "It begins with rk_."},
     "live": {"label": "Live?", "type": "boolean", "required": False},
@@ -162,6 +161,13 @@ def test_what_is_filled_in_reaches_the_agent_with_its_types(agent: Door, as_ann:
         "page": "https://b.example/", "plan": "Paid", "region": "F", "more": "two\nlines",
     }  # fmt: skip
     assert seen["secrets"]["fields"] == ["key"]
+
+
+def test_fields_are_asked_for_in_the_order_in_which_they_were_sent(agent: Door, as_ann: Door) -> None:
+    asked = agent.need(required_fields={"the last": "1", "b": "2", "aa": "3"})
+
+    assert as_ann.get(page_of(asked)).context["answer_form"].names == ["the last", "b", "aa"]
+    assert list(seen_by(agent, asked)["required_fields"]) == ["the last", "b", "aa"]
 
 
 def test_what_was_done_can_be_read_afterwards_but_for_its_secrets(agent: Door, as_ann: Door) -> None:

@@ -16,7 +16,6 @@ from tests.live import LiveServer, Operator
 
 server, key = live.server, live.key
 password, log, desk = at.password, at.log, at.desk
-# In the order in which PostgreSQL keeps the names of an object: by length, then by letter.
 FIELDS: dict[str, Any] = {
     "key": {"label": "Restricted key", "type": "secret", "pattern": "rk_.+", "help": "It begins with rk_."},
     "live": {"label": "Live?", "type": "boolean"},
