@@ -24,6 +24,7 @@ from agents.callers import Caller
 from events.clock import overdue
 from events.problems import not_found
 from reviews.lifecycle import OPEN, OnTimeout, Status
+from reviews.lookups import Among
 from reviews.models import ReviewItem
 
 Item = TypeVar("Item", bound=ReviewItem)
@@ -56,14 +57,18 @@ def one(items: QuerySet[Item], pk: str) -> Item:
     return found
 
 
+def _open() -> Q:
+    return Q(Among(F("status"), tuple(sorted(OPEN))))
+
+
 def is_open() -> Q:
     """Match what can still be decided."""
-    return Q(status__in=sorted(OPEN)) & (Q(expires_at__isnull=True) | Q(expires_at__gt=Now()))
+    return _open() & (Q(expires_at__isnull=True) | Q(expires_at__gt=Now()))
 
 
 def is_overdue() -> Q:
     """Match what is past its deadline and not yet swept."""
-    return Q(status__in=sorted(OPEN)) & overdue()
+    return _open() & overdue()
 
 
 def having_status(status: str) -> Q:
