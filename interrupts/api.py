@@ -30,6 +30,9 @@ from reviews.bodies import CANCEL, CLAIM
 from reviews.waiting import timeout_of
 
 
+BATCH = {"type": "object", "properties": {"results": {"type": "array", "items": ref("Interrupt")}}}
+
+
 @describe_shared("Interrupt", *LIST_FILTERS)
 class InterruptViewSet(ItemViewSet):
     """An agent stops and asks; a person answers."""
@@ -76,8 +79,9 @@ class InterruptViewSet(ItemViewSet):
     @describe(
         "Ask up to a hundred things at once, all or none",
         body=bodies.BATCH,
-        answer={"type": "object", "properties": {"results": {"type": "array", "items": ref("Interrupt")}}},
+        answer=BATCH,
         status=201,
+        also={200: BATCH},
         errors=(400, 401, 403, 413, 415, 422, 429),
         parameters=(IDEMPOTENCY_KEY,),
     )

@@ -9,11 +9,14 @@ of its own. Django refuses its ORM in such a thread: a test that must read the d
 the fixture ``orm_beside_browser``.
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -89,10 +92,12 @@ def find_chromium() -> str | None:
     """Return the first Chromium that starts, with all the libraries it needs."""
     if chosen := os.environ.get("CHROMIUM_PATH"):
         return chosen if succeeds(chosen, "--version") else None
-    for find in (installed, installed_by_playwright, installed_by_debian):
-        path = find()
-        if path and succeeds(path, "--version"):
-            return path
+    with Path(tempfile.gettempdir(), "hitl-chromium.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the other backend's run may be installing it
+        for find in (installed, installed_by_playwright, installed_by_debian):
+            path = find()
+            if path and succeeds(path, "--version"):
+                return path
     return None
 
 

@@ -14,7 +14,7 @@ def bodies(client: Client) -> list[tuple[str, dict[str, Any]]]:
         (f"{verb} {path}", operation["requestBody"]["content"]["application/json"]["schema"])
         for path, operations in paths.items()
         for verb, operation in operations.items()
-        if "requestBody" in operation
+        if "application/json" in operation.get("requestBody", {}).get("content", {})
     ]
 
 
