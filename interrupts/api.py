@@ -29,7 +29,6 @@ from reviews.api import (
 from reviews.bodies import CANCEL, CLAIM
 from reviews.waiting import timeout_of
 
-
 BATCH = {"type": "object", "properties": {"results": {"type": "array", "items": ref("Interrupt")}}}
 
 

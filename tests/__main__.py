@@ -55,7 +55,7 @@ class Run:
 
 
 def main(options: list[str]) -> int:
-    worst, runs = 0, []
+    worst, runs = 0, list[Run]()
     at_once = (os.cpu_count() or 1) > 1
 
     def pass_on(number: int, frame: FrameType | None) -> None:
