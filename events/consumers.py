@@ -20,7 +20,6 @@ from events.models import Stream
 from events.selectors import Frame
 
 CLOSE_UNAUTHENTICATED = 4401
-CLOSE_FORBIDDEN = 4403
 CLOSE_TOO_SLOW = 4408
 CLOSE_TOO_MANY = 4429
 PING_SECONDS = 20.0

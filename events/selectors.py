@@ -112,11 +112,6 @@ def history(subject_id: str) -> list[dict[str, Any]]:
     ]
 
 
-def across_streams() -> QuerySet[Event]:
-    """Return every event, newest first, for people who read by time."""
-    return Event.objects.order_by("-occurred_at", "-id")
-
-
 def heads(names: Iterable[str] | None = None) -> dict[str, tuple[str, int]]:
     """Return ``{stream: (epoch, position)}`` of *names*, or of all streams."""
     streams = Stream.objects.all() if names is None else Stream.objects.filter(name__in=list(names))
