@@ -3,7 +3,6 @@
 import datetime as dt
 from typing import Any
 
-import structlog
 from django.conf import settings
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -20,7 +19,6 @@ from requests_app.lifecycle import (
     ACKNOWLEDGE,
     CANCEL,
     FULFILL,
-    NOBODY_ANSWERED,
     ON_TIMEOUT,
     PROGRESS,
     PURGE,
@@ -35,7 +33,6 @@ from reviews import services as reviews
 from reviews.lifecycle import OPEN, Status
 from reviews.selectors import claim_is_free_for
 
-logger = structlog.get_logger(__name__)
 BATCH = 500
 
 
@@ -179,20 +176,8 @@ def reject(
 
 
 def cancel(request: ActionRequest, *, by: Caller, reason: str = "") -> None:
-    """Take *request* back: its agent at any time, an operator unless somebody else holds it.
-
-    Raises:
-        TransitionConflict: it is no longer open, or held by somebody else.
-    """
-    perform(
-        CANCEL,
-        request,
-        actor=by.actor,
-        changes={"resolved_by": by.name, **reviews.HELD_BY_NOBODY},
-        child_changes={"rejection_reason": reason},
-        guards=reviews.cancelling(by),
-        data={**request.headline, "reason": reason, "resolved_by": by.name},
-    )
+    """Take *request* back. Raises as :func:`reviews.services.cancel` does."""
+    reviews.cancel(CANCEL, request, by=by, reason=reason)
 
 
 # -- Secret answers -----------------------------------------------------------------------------------
@@ -275,15 +260,8 @@ def _oldest_kept() -> Any:
 
 def expire_overdue() -> int:
     """Make permanent what overdue requests already read as; return how many."""
-    return reviews.timed_out(ActionRequest, ON_TIMEOUT, reason=NOBODY_ANSWERED)
+    return reviews.timed_out(ActionRequest, ON_TIMEOUT)
 
 
 def _log(request: ActionRequest, by: Caller) -> None:
-    logger.info(
-        "decision",
-        request_id=request.pk,
-        session_id=request.session_id,
-        workflow_id=request.workflow_id,
-        decision=request.status.upper(),
-        approver=by.name,
-    )
+    reviews.log_decision(request, by, request_id=request.pk, workflow_id=request.workflow_id)
