@@ -1,4 +1,4 @@
-"""What statistics and events look like, for the OpenAPI document."""
+"""What every kind of item shows, and what statistics and events look like, for the OpenAPI document."""
 
 from typing import Any
 
@@ -59,6 +59,7 @@ SHARED: dict[str, Any] = {
 }
 """What every kind of item shows, beside its status."""
 
+TIMEOUT = query("timeout", "Seconds to hold at most.", type="integer", minimum=1, maximum=60, default=30)
 FILTERS = (
     query("session_id"),
     query("run_id"),
