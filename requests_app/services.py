@@ -108,31 +108,37 @@ def fulfill(
         Problem: 400 that names every field that is missing or does not fit; 412 when what was shown is not
             what is stored; 503 when an answer is to be checked by a service that is not there.
     """
-    fields = request.fields
-    answers = answered(fields, response_data)
-    if request.status in OPEN:
-        _check_files(request, answers)
-        check_answers(fields, answers)  # before the transaction, which must wait for nobody
-    sealed = {name: answers.pop(name) for name in request.names_of("secret") if name in answers}
+    plain, secret = _checked(request, response_data)
+    told = {"response_data": plain, "notes": notes}
     with log.unit_of_work():
         perform(
             FULFILL,
             request,
             actor=by.actor,
             changes=reviews.resolved_by(by),
-            child_changes={"response_data": answers, "notes": notes, "sealed_fields": list(sealed)},
+            child_changes={**told, "sealed_fields": list(secret)},
             guards=reviews.deciding(request, by, content_hash),
             data={
                 **request.headline,
-                "response_data": answers,
-                "secret_fields": list(sealed),
-                "notes": notes,
+                **told,
+                "secret_fields": list(secret),
                 "fulfilled_by": by.name,
                 "resolved_by": by.name,
             },
         )
-        secrets.seal(request, sealed)
+        secrets.seal(request, secret)
     _log(request, by)
+
+
+def _checked(request: ActionRequest, response_data: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the plain answers and the secret ones. Raises as :func:`fulfill` does."""
+    fields = request.fields
+    answers = answered(fields, response_data)
+    if request.status in OPEN:
+        _check_files(request, answers)
+        check_answers(fields, answers)  # before the transaction, which must wait for nobody
+    secret = {name: answers.pop(name) for name in request.names_of("secret") if name in answers}
+    return answers, secret
 
 
 def _check_files(request: ActionRequest, answers: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from events.changelist import ReadOnlyAdmin
 from reviews.api import DECIDE, VIEW
 from reviews.lifecycle import FINAL
 from reviews.models import Priority, ReviewItem
-from reviews.selectors import is_open, is_overdue
+from reviews.selectors import BY_URGENCY, is_open, is_overdue
 from reviews.templatetags.items import PRIORITIES, kind_chip
 
 # A page asks for itself again with this header and gets only the part that changes.
@@ -93,7 +93,7 @@ class ItemAdmin(ReadOnlyAdmin):
     page: type[View]
     list_filter: ClassVar[Any] = (StateFilter, PriorityFilter, TypeFilter)
     change_list_template = "hitl/list/page.html"
-    ordering = ("-priority", "expires_at", "pk")
+    ordering = BY_URGENCY
     search_fields = ("title",)
     search_help_text = _("Title, tool, agent, session or id")
 
