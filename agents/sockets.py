@@ -99,8 +99,8 @@ def _gone(sockets: dict[StreamConsumer, Listener]) -> list[StreamConsumer]:
     ]
 
 
-class AgentDoor:
-    """Set ``scope["listener"]`` for the holder of a key with scope ``stream``; nobody else gets one."""
+class _Door:
+    """Set ``scope["listener"]`` to who may listen; nobody else gets one."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -108,6 +108,13 @@ class AgentDoor:
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         scope = {**scope, "listener": await database_sync_to_async(self._listener)(scope)}
         await self._app(scope, receive, send)
+
+    def _listener(self, scope: dict[str, Any]) -> Listener | None:
+        raise NotImplementedError
+
+
+class AgentDoor(_Door):
+    """Let in the holder of a key with scope ``stream``."""
 
     def _listener(self, scope: dict[str, Any]) -> Listener | None:
         scheme, _, text = _header(scope, b"authorization").partition(" ")
@@ -123,15 +130,8 @@ class AgentDoor:
         return Listener(caller) if caller and STREAM in caller.scopes else None
 
 
-class OperatorDoor:
-    """Set ``scope["listener"]`` for a logged-in operator who may view items."""
-
-    def __init__(self, app: App) -> None:
-        self._app = app
-
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        scope = {**scope, "listener": await database_sync_to_async(self._listener)(scope)}
-        await self._app(scope, receive, send)
+class OperatorDoor(_Door):
+    """Let in a logged-in operator who may view items, from a page of ours."""
 
     def _listener(self, scope: dict[str, Any]) -> Listener | None:
         cookie = _header(scope, b"cookie")

@@ -20,7 +20,6 @@ from events.models import Stream
 from events.selectors import Frame
 
 CLOSE_UNAUTHENTICATED = 4401
-CLOSE_FORBIDDEN = 4403
 CLOSE_TOO_SLOW = 4408
 CLOSE_TOO_MANY = 4429
 PING_SECONDS = 20.0
@@ -72,13 +71,11 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def answer(self, message: dict[str, Any]) -> bool:
         """Answer *message*; say whether it was understood."""
-        if message.get("type") == "ping":
+        kind = message.get("type")
+        if kind == "ping":
             await self.tell({"type": "pong"})
-        return message.get("type") in (
-            "ping",
-            "pong",
-            "ack",
-        )  # an ack needs no answer: the reader keeps its cursor
+        # An ack needs no answer: the reader keeps its cursor.
+        return kind in ("ping", "pong", "ack")
 
     async def tell(self, message: dict[str, Any]) -> None:
         await self.push(orjson.dumps(message).decode())

@@ -26,9 +26,8 @@ from events.ids import new_id
 from events.models import Stream, Tally
 from events.statements import Row, as_json, execute
 
-_COLUMNS = (
-    "id", "stream", "position", "type", "subject_id", "session_id", "actor", "occurred_at", "data", "hash",
-)  # fmt: skip
+CHAINED = ("id", "stream", "position", "type", "subject_id", "session_id", "actor", "occurred_at", "data")
+_COLUMNS = (*CHAINED, "hash")
 
 
 class TooManyOpen(Exception):
@@ -115,7 +114,7 @@ def _underway() -> UnitOfWork:
 
 
 def digest(previous: str, row: tuple[Any, ...]) -> str:
-    """Chain *row*, the event's columns up to its data, to the hash *previous*."""
+    """Chain *row*, the columns ``CHAINED`` of an event, to the hash *previous*."""
     return hashlib.sha256(orjson.dumps([previous, *row])).hexdigest()
 
 

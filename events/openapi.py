@@ -74,7 +74,7 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     {"type": "string", "maxLength": 255},
     OpenApiParameter.HEADER,
-    description="The same key again finds the first interrupt and its decision, as long as it is kept.",
+    description="The same key again finds what it first asked and the answer, as long as that is kept.",
 )
 
 

@@ -8,9 +8,8 @@ import orjson
 from django.db.models import QuerySet
 
 from events.clock import iso
+from events.log import CHAINED
 from events.models import SYSTEM, Event, Stream
-
-_COLUMNS = ("id", "stream", "position", "type", "subject_id", "session_id", "actor", "occurred_at", "data")
 
 
 class CursorReset(Exception):
@@ -67,12 +66,12 @@ def frames_after(name: str, epoch: str, position: int, limit: int, types: Iterab
     if types:
         rows = rows.filter(type__in=types)
     return [
-        Frame(name, row[2], row[3], row[4], encode(row, epoch)) for row in rows.values_list(*_COLUMNS)[:limit]
+        Frame(name, row[2], row[3], row[4], encode(row, epoch)) for row in rows.values_list(*CHAINED)[:limit]
     ]
 
 
 def encode(row: tuple[Any, ...], epoch: str) -> str:
-    """Write one row of ``_COLUMNS`` as the contract's event; its data is passed on as it was stored."""
+    """Write one row of ``CHAINED`` as the contract's event; its data is passed on as it was stored."""
     identifier, stream, position, event_type, subject, session, actor, occurred_at, data = row
     document = {
         "id": identifier,
@@ -90,7 +89,7 @@ def encode(row: tuple[Any, ...], epoch: str) -> str:
 
 def encoded(rows: QuerySet[Event]) -> list[str]:
     """Return *rows* as JSON texts, in their order, whatever their streams."""
-    found = list(rows.values_list(*_COLUMNS))
+    found = list(rows.values_list(*CHAINED))
     epochs = {name: epoch for name, (epoch, _) in heads({row[1] for row in found}).items()}
     return [encode(row, epochs.get(row[1], "")) for row in found]
 
@@ -110,11 +109,6 @@ def history(subject_id: str) -> list[dict[str, Any]]:
             "id", "type", "actor", "occurred_at", "data"
         )
     ]
-
-
-def across_streams() -> QuerySet[Event]:
-    """Return every event, newest first, for people who read by time."""
-    return Event.objects.order_by("-occurred_at", "-id")
 
 
 def heads(names: Iterable[str] | None = None) -> dict[str, tuple[str, int]]:

@@ -82,7 +82,7 @@ def perform(
         moved = rows.filter(conditions).update(**_columns(transition), **(changes or {}))
         if moved:
             if child_changes:
-                _child_rows(subject).filter(pk=subject.pk).update(**child_changes)
+                type(subject)._base_manager.filter(pk=subject.pk).update(**child_changes)
             subject.refresh_from_db()
             _record(transition, subject, actor, data or {})
     if not moved:
@@ -147,10 +147,6 @@ def _lifecycle_rows(subject: Subject) -> Any:
     parents = subject._meta.all_parents
     root: type[Model] = next((model for model in parents if not model._meta.abstract), type(subject))
     return root._base_manager.all()
-
-
-def _child_rows(subject: Subject) -> Any:
-    return type(subject)._base_manager.all()
 
 
 def _failed_guard(rows: Any, transition: Transition, guards: Mapping[str, Q]) -> str:

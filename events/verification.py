@@ -4,11 +4,10 @@ import hmac
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from events.log import digest
+from events.log import CHAINED, digest
 from events.models import Event, Stream
 
 REPORT_EVERY = 5_000
-_CHAINED = ("id", "stream", "position", "type", "subject_id", "session_id", "actor", "occurred_at", "data")
 
 
 class Broken(Exception):
@@ -60,4 +59,4 @@ def verify(kept: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, int, in
 
 def _rows(name: str) -> Iterator[tuple[Any, ...]]:
     rows = Event.objects.filter(stream=name).order_by("position")
-    return rows.values_list(*_CHAINED, "hash").iterator(chunk_size=2_000)
+    return rows.values_list(*CHAINED, "hash").iterator(chunk_size=2_000)

@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from events.ids import new_id
-from events.openapi import IDEMPOTENCY_KEY, WRITE_ERRORS, describe, page_of, query, ref
+from events.openapi import IDEMPOTENCY_KEY, WRITE_ERRORS, describe, page_of, ref
 from events.problems import invalid
 from interrupts import asking, bodies, selectors, services
 from interrupts.filters import InterruptFilter
@@ -26,7 +26,8 @@ from reviews.api import (
     idempotency_key,
     sent,
 )
-from reviews.bodies import CANCEL, CLAIM
+from reviews.bodies import CLAIM
+from reviews.openapi import TIMEOUT
 from reviews.waiting import timeout_of
 
 BATCH = {"type": "object", "properties": {"results": {"type": "array", "items": ref("Interrupt")}}}
@@ -138,9 +139,7 @@ class InterruptViewSet(ItemViewSet):
         "Wait until it is decided",
         answer=ref("InterruptStatus"),
         errors=(400, 401, 403, 404, 429),
-        parameters=(
-            query("timeout", "Seconds to hold at most.", type="integer", minimum=1, maximum=60, default=30),
-        ),
+        parameters=(TIMEOUT,),
         description="Holds until decided or the time is up, then answers what `status` does.",
     )
     @action(detail=True)
@@ -159,7 +158,7 @@ class InterruptViewSet(ItemViewSet):
         interrupt = self.find(pk)
         services.approve(
             interrupt,
-            by=decider(self.caller, body),
+            by=decider(self.caller, body, "approved_by"),
             modifications=body.get("modifications"),
             comment=body.get("comment", ""),
             content_hash=body.get("content_hash", ""),
@@ -173,7 +172,7 @@ class InterruptViewSet(ItemViewSet):
         interrupt = self.find(pk)
         services.reject(
             interrupt,
-            by=decider(self.caller, body),
+            by=decider(self.caller, body, "rejected_by"),
             reason=body.get("reason", ""),
             comment=body.get("comment", ""),
             content_hash=body.get("content_hash", ""),
@@ -212,13 +211,8 @@ class InterruptViewSet(ItemViewSet):
             services.reject(interrupt, by=by, reason=body.get("reason", ""), content_hash=content_hash)
         return self.shown(interrupt)
 
-    @describe("Take the question back", body=CANCEL, answer=ref("Interrupt"), errors=WRITE_ERRORS)
-    @action(detail=True, methods=["post"])
-    def cancel(self, request: Request, pk: str) -> Response:
-        body = sent(request, CANCEL)
-        interrupt = self.find(pk)
-        services.cancel(interrupt, by=self.caller, reason=body.get("reason", ""))
-        return self.shown(interrupt)
+    def take_back(self, item: Any, reason: str) -> None:
+        services.cancel(item, by=self.caller, reason=reason)
 
     @describe(
         "Ask the agent for changes",

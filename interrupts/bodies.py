@@ -8,17 +8,16 @@ from reviews.bodies import (
     CONTENT_HASH,
     EXPIRY,
     LABEL,
+    NOT_BLANK,
     OBJECT,
     PRIORITY,
-    REASON,
     USER_ID,
     WORDS,
     body,
 )
 from reviews.models import Outcome
 
-NON_EMPTY_REASON = {**REASON, "minLength": 1, "pattern": r"\S"}
-
+REASON: Any = {**NOT_BLANK, "maxLength": 1000}
 ON_WHAT_WAS_SHOWN: Any = {"comment": COMMENT, "user_id": USER_ID, "content_hash": CONTENT_HASH}
 
 CREATE = body(
@@ -32,7 +31,7 @@ CREATE = body(
     },
     required=("reason",),
     type={"enum": [kind.value for kind in DECISIONS], "default": "approval"},
-    reason=NON_EMPTY_REASON,
+    reason=REASON,
     data=OBJECT,
     session_id=LABEL,
     agent_name=LABEL,
@@ -69,9 +68,10 @@ BATCH = body(
 APPROVE = body(
     {"modifications": {"user_id": 124}, "comment": "124 is the right one."},
     modifications={"type": ["object", "null"], "description": "The arguments to use instead, whole."},
+    approved_by=USER_ID,
     **ON_WHAT_WAS_SHOWN,
 )
-REJECT = body({"reason": "Not authorized"}, reason=COMMENT, **ON_WHAT_WAS_SHOWN)
+REJECT = body({"reason": "Not authorized"}, reason=COMMENT, rejected_by=USER_ID, **ON_WHAT_WAS_SHOWN)
 RESPOND = body(
     {"response": "Use the staging account."},
     required=("response",),
@@ -85,7 +85,7 @@ REQUEST_CHANGES = body(
     user_id=USER_ID,
 )
 REVISE = {
-    **body({"tool_args": {"user_id": 125}}, reason=NON_EMPTY_REASON, tool_args=OBJECT, data=OBJECT),
+    **body({"tool_args": {"user_id": 125}}, reason=REASON, tool_args=OBJECT, data=OBJECT),
     "minProperties": 1,
 }
 CONSUME = body({"tool_args": {"user_id": 124}}, required=("tool_args",), tool_args=OBJECT)

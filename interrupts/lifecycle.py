@@ -28,9 +28,7 @@ REJECT_OVERDUE = Transition(
     "reject overdue", PENDING, "hitl.interrupt.rejected", Status.REJECTED, final=True, when_overdue=True
 )
 
-NOBODY_ANSWERED = "Nobody answered in time."
 ON_TIMEOUT = {OnTimeout.EXPIRE: EXPIRE, OnTimeout.REJECT: REJECT_OVERDUE}
-
 
 REQUEST_CHANGES = Transition("request changes", PENDING, "hitl.item.changes_requested")
 REVISE = Transition("revise", PENDING, "hitl.item.revised")

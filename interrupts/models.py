@@ -7,10 +7,14 @@ from django.db import models
 from reviews.models import ReviewItem
 
 
+def one_line(text: str, limit: int) -> str:
+    """Return *text* as one line of at most *limit* characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
 def title_of(reason: str) -> str:
-    """Return *reason* as one line of at most 200 characters."""
-    line = " ".join(reason.split())
-    return line if len(line) <= 200 else f"{line[:199]}…"
+    return one_line(reason, 200)
 
 
 class Interrupt(ReviewItem):

@@ -5,9 +5,10 @@ from typing import Any
 from events.openapi import query
 from interrupts.filters import STATUSES
 from interrupts.lifecycle import DECISIONS, Decision
-from reviews.openapi import FILTERS, OBJECT, TEXT, TEXT_OR_NONE, TIME_OR_NONE, item_component
+from reviews.openapi import FILTERS, OBJECT, TEXT, TEXT_OR_NONE, TIME_OR_NONE, all_required, item_component
 
 STATUS = {"enum": [status.value for status in STATUSES]}
+TYPE = {"enum": [kind.value for kind in DECISIONS]}
 
 _ANSWER: dict[str, Any] = {
     "modifications": {"type": ["object", "null"], "description": "The arguments to use instead, whole."},
@@ -16,17 +17,10 @@ _ANSWER: dict[str, Any] = {
     "resolved_by": TEXT_OR_NONE,
     "resolved_at": TIME_OR_NONE,
 }
-_STATUS_PROPERTIES = {
-    "id": TEXT,
-    "approved": {"type": "boolean"},
-    "status": STATUS,
-    **_ANSWER,
-    "expires_at": TIME_OR_NONE,
-}
 COMPONENTS = {
     "Interrupt": item_component(
         {
-            "type": {"enum": [kind.value for kind in DECISIONS]},
+            "type": TYPE,
             "status": STATUS,
             "reason": TEXT,
             "data": OBJECT,
@@ -47,17 +41,21 @@ COMPONENTS = {
             "outcome_result": {},
         }
     ),
-    "InterruptStatus": {
-        "type": "object",
-        "properties": _STATUS_PROPERTIES,
-        "required": list(_STATUS_PROPERTIES),
-    },
+    "InterruptStatus": all_required(
+        {
+            "id": TEXT,
+            "approved": {"type": "boolean"},
+            "status": STATUS,
+            **_ANSWER,
+            "expires_at": TIME_OR_NONE,
+        }
+    ),
 }
 
 LIST_FILTERS = (
     query("agent_name"),
-    query("status", enum=[status.value for status in STATUSES]),
-    query("type", enum=[kind.value for kind in DECISIONS]),
+    query("status", enum=STATUS["enum"]),
+    query("type", enum=TYPE["enum"]),
     query("tool_name"),
     query("batch_id"),
     query("q", "Text in the title or the tool's name, or an id."),

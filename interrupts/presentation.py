@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from events.untrusted import marked, pretty, without_unseen
-from interrupts.models import Interrupt
+from interrupts.models import Interrupt, one_line
 from reviews.models import Kind
 from reviews.presentation import Argument, arguments
 
@@ -35,12 +35,10 @@ def headline_arguments(interrupt: Interrupt) -> list[Argument]:
     if not interrupt.tool_name:
         return []
     plain = [found for found in arguments(interrupt.tool_args) if found.kind != "JSON"]
-    return [Argument(found.name, found.kind, _shortened(found.text)) for found in plain[:_IN_HEADLINE]]
-
-
-def _shortened(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _VALUE_LENGTH else f"{line[: _VALUE_LENGTH - 1]}…"
+    return [
+        Argument(found.name, found.kind, one_line(found.text, _VALUE_LENGTH))
+        for found in plain[:_IN_HEADLINE]
+    ]
 
 
 # -- Contradictions -----------------------------------------------------------------------------------

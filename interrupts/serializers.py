@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from events.clock import iso
-from interrupts.lifecycle import NOBODY_ANSWERED
-from reviews.lifecycle import Status
+from reviews.lifecycle import NOBODY_ANSWERED, Status
 from reviews.serializers import COLUMNS as SHARED
 from reviews.serializers import shared
 

@@ -2,12 +2,10 @@
 
 from typing import Any
 
-import structlog
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from agents.callers import Caller
-from events import log
 from events.canonical import sha256
 from events.problems import Problem
 from events.schema import check_admitted
@@ -16,7 +14,6 @@ from interrupts.lifecycle import (
     APPROVE,
     CANCEL,
     CONSUME,
-    NOBODY_ANSWERED,
     ON_TIMEOUT,
     REJECT,
     REPORT,
@@ -28,8 +25,6 @@ from interrupts.lifecycle import (
 from interrupts.models import Interrupt, title_of
 from reviews import services as reviews
 from reviews.selectors import claim_is_free_for
-
-logger = structlog.get_logger(__name__)
 
 
 def approve(
@@ -58,7 +53,6 @@ def approve(
         interrupt,
         by=by,
         answer={"modifications": modifications},
-        told={"modifications": modifications},
         comment=comment,
         content_hash=content_hash,
     )
@@ -74,7 +68,6 @@ def reject(
         interrupt,
         by=by,
         answer={"rejection_reason": reason},
-        told={"rejection_reason": reason},
         comment=comment,
         content_hash=content_hash,
     )
@@ -92,27 +85,14 @@ def respond(
         interrupt,
         by=by,
         answer={"response": response},
-        told={"response": response},
         comment=comment,
         content_hash=content_hash,
     )
 
 
 def cancel(interrupt: Interrupt, *, by: Caller, reason: str = "") -> None:
-    """Take the question back: its agent at any time, an operator unless somebody else holds it.
-
-    Raises:
-        TransitionConflict: it is no longer open, or held by somebody else.
-    """
-    perform(
-        CANCEL,
-        interrupt,
-        actor=by.actor,
-        changes={"resolved_by": by.name},
-        child_changes={"rejection_reason": reason},
-        guards=reviews.cancelling(by),
-        data={**interrupt.headline, "reason": reason, "resolved_by": by.name},
-    )
+    """Take the question back. Raises as :func:`reviews.services.cancel` does."""
+    reviews.cancel(CANCEL, interrupt, by=by, reason=reason)
 
 
 def request_changes(interrupt: Interrupt, *, by: Caller, comment: str) -> None:
@@ -200,7 +180,7 @@ def report(interrupt: Interrupt, *, by: Caller, outcome: str, result: Any = None
 
 def expire_overdue() -> int:
     """Make permanent what overdue interrupts already read as; return how many."""
-    return reviews.timed_out(Interrupt, ON_TIMEOUT, reason=NOBODY_ANSWERED)
+    return reviews.timed_out(Interrupt, ON_TIMEOUT)
 
 
 def _decide(
@@ -209,39 +189,31 @@ def _decide(
     *,
     by: Caller,
     answer: dict[str, Any],
-    told: dict[str, Any],
     comment: str,
     content_hash: str,
 ) -> None:
-    with log.unit_of_work():
-        perform(
-            transition,
-            interrupt,
-            actor=by.actor,
-            changes=reviews.resolved_by(by),
-            child_changes=answer,
-            guards=reviews.deciding(interrupt, by, content_hash),
-            data={
-                **interrupt.headline,
-                **told,
-                "comment": comment,
-                "resolved_by": by.name,
-                "tool_args": interrupt.tool_args,
-                "content_hash": interrupt.content_hash,
-            },
-        )
-    logger.info(
-        "decision",
-        interrupt_id=interrupt.pk,
-        session_id=interrupt.session_id,
-        tool=interrupt.tool_name,
-        decision=interrupt.status.upper(),
-        approver=by.name,
+    perform(
+        transition,
+        interrupt,
+        actor=by.actor,
+        changes=reviews.resolved_by(by),
+        child_changes=answer,
+        guards=reviews.deciding(interrupt, by, content_hash),
+        data={
+            **interrupt.headline,
+            **answer,
+            "comment": comment,
+            "resolved_by": by.name,
+            "tool_args": interrupt.tool_args,
+            "content_hash": interrupt.content_hash,
+        },
     )
+    reviews.log_decision(interrupt, by, interrupt_id=interrupt.pk, tool=interrupt.tool_name)
 
 
 def _must_allow(interrupt: Interrupt, decision: Decision) -> None:
     if decision not in interrupt.allowed_decisions:
-        raise reviews.not_allowed(
-            f"This {interrupt.kind} takes {', '.join(interrupt.allowed_decisions)}, and not {decision}."
+        taken = ", ".join(interrupt.allowed_decisions)
+        raise Problem(
+            400, "decision_not_allowed", f"This {interrupt.kind} takes {taken}, and not {decision}."
         )

@@ -4,7 +4,6 @@ from typing import Any, cast
 
 from django.contrib import admin
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -14,7 +13,6 @@ from requests_app.deciding import RequestView
 from requests_app.models import ActionRequest
 from reviews.admin import ItemAdmin, PriorityFilter, StateFilter, TypeFilter
 from reviews.lifecycle import Status
-from reviews.models import REQUESTS
 from reviews.selectors import having_status, is_open
 from reviews.statistics import statistics
 from reviews.times import HOUR, duration
@@ -31,25 +29,17 @@ class RequestStateFilter(StateFilter):
     }
 
 
-class RequestTypeFilter(TypeFilter):
-    kinds = REQUESTS
-
-
 @admin.register(ActionRequest)
 class ActionRequestAdmin(ItemAdmin):
-    list_filter = (RequestStateFilter, PriorityFilter, RequestTypeFilter)
+    list_filter = (RequestStateFilter, PriorityFilter, TypeFilter)
     list_title = _("Human actions")
     list_view = "admin:human_actions"
     empty_words = _(
         "When an agent needs something done that only a person can do, it appears here by itself."
     )
+    rows = staticmethod(selectors.list_requests)
+    deferred = ("description", "required_fields", "context", "checklist", "response_data", "metadata")
     page = RequestView
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[ActionRequest]:
-        rows: QuerySet[ActionRequest] = selectors.list_requests(of_user(cast(User, request.user)))
-        return rows.defer(
-            "description", "required_fields", "context", "checklist", "response_data", "metadata"
-        )
 
     def figures(self, request: HttpRequest) -> list[tuple[str, Any, Any]]:
         found = statistics(of_user(cast(User, request.user)))

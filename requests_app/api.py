@@ -6,10 +6,10 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.models import SECRETS
+from agents.models import CREATE, SECRETS
 from agents.permissions import Access
 from agents.viewsets import CallerViewSet
-from events.openapi import IDEMPOTENCY_KEY, WRITE_ERRORS, describe, query, ref
+from events.openapi import IDEMPOTENCY_KEY, WRITE_ERRORS, describe, ref
 from requests_app import asking, bodies, selectors, services
 from requests_app.filters import RequestFilter
 from requests_app.models import RequestTemplate
@@ -26,7 +26,8 @@ from reviews.api import (
     idempotency_key,
     sent,
 )
-from reviews.bodies import CANCEL, CLAIM
+from reviews.bodies import CLAIM
+from reviews.openapi import TIMEOUT
 from reviews.waiting import timeout_of
 
 REVEALS = Access(scope=SECRETS)
@@ -71,9 +72,7 @@ class ActionRequestViewSet(ItemViewSet):
         "Wait until somebody has answered",
         answer=ANSWER,
         errors=(400, 401, 403, 404, 429),
-        parameters=(
-            query("timeout", "Seconds to hold at most.", type="integer", minimum=1, maximum=60, default=30),
-        ),
+        parameters=(TIMEOUT,),
         description="Holds until it is no longer open or the time is up, then shows it.",
     )
     @action(detail=True)
@@ -92,6 +91,9 @@ class ActionRequestViewSet(ItemViewSet):
 
     def give_back(self, item: Any) -> None:
         services.release(item, by=self.caller)
+
+    def take_back(self, item: Any, reason: str) -> None:
+        services.cancel(item, by=self.caller, reason=reason)
 
     @describe(
         "Say how far it is",
@@ -147,14 +149,6 @@ class ActionRequestViewSet(ItemViewSet):
         )
         return self.shown(asked)
 
-    @describe("Take it back", body=CANCEL, answer=ANSWER, errors=WRITE_ERRORS)
-    @action(detail=True, methods=["post"])
-    def cancel(self, request: Request, pk: str) -> Response:
-        body = sent(request, CANCEL)
-        asked = self.find(pk)
-        services.cancel(asked, by=self.caller, reason=body.get("reason", ""))
-        return self.shown(asked)
-
     @describe(
         "Fetch the secret answers",
         body=bodies.NOTHING,
@@ -185,7 +179,7 @@ class ActionRequestViewSet(ItemViewSet):
 class TemplateViewSet(CallerViewSet):
     """What agents need not write themselves."""
 
-    access = {"list": Access(scope="create", permission=VIEW)}
+    access = {"list": Access(scope=CREATE, permission=VIEW)}
 
     @describe(
         "List the templates of requests",

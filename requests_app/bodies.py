@@ -7,6 +7,7 @@ from reviews.bodies import (
     CONTENT_HASH,
     DEADLINE,
     LABEL,
+    NOT_BLANK,
     OBJECT,
     PRIORITY,
     USER_ID,
@@ -16,15 +17,11 @@ from reviews.bodies import (
 )
 from reviews.models import REQUESTS
 
-TITLE: Schema = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"\S"}
-DESCRIPTION: Schema = {"type": "string", "minLength": 1, "maxLength": 20_000, "pattern": r"\S"}
-NAME: Schema = {
-    **USER_ID,
-    "description": "As `user_id`. Ignored for operators.",
-}
+TITLE: Schema = {**NOT_BLANK, "maxLength": 200}
+DESCRIPTION: Schema = {**NOT_BLANK, "maxLength": 20_000}
 STEPS: Schema = {
     "type": "array",
-    "items": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"\S"},
+    "items": TITLE,
     "maxItems": 50,
     "description": "The steps of a long errand, to be ticked off one by one.",
 }
@@ -60,7 +57,7 @@ FULFILL = body(
     {"response_data": {"api_key": "rk_test_123"}, "notes": "Valid until March."},
     response_data={**OBJECT, "description": "An answer for each required field, by its name."},
     notes=COMMENT,
-    fulfilled_by=NAME,
+    fulfilled_by=USER_ID,
     user_id=USER_ID,
     content_hash=CONTENT_HASH,
 )
@@ -69,7 +66,7 @@ REJECT = body(
     required=("reason",),
     reason=WORDS,
     code={"enum": RejectionCode.values, "default": "other"},
-    rejected_by=NAME,
+    rejected_by=USER_ID,
     user_id=USER_ID,
     content_hash=CONTENT_HASH,
 )

@@ -185,8 +185,7 @@ def _unfit(field: Field) -> list[str]:
 
 def _is_date(text: str) -> bool:
     try:
-        return (
-            dt.date.fromisoformat(text).isoformat() == text
-        )  # a week (2030-W05-4) is another way to write it
+        # A week (2030-W05-4) is another way to write it.
+        return dt.date.fromisoformat(text).isoformat() == text
     except ValueError:
         return False

@@ -32,4 +32,3 @@ ACKNOWLEDGE = Transition("acknowledge", FULFILLED, "hitl.item.consumed", any_tim
 PURGE = Transition("purge", FULFILLED, "hitl.item.purged", any_time=True)
 
 ON_TIMEOUT = {OnTimeout.EXPIRE: EXPIRE}
-NOBODY_ANSWERED = "Nobody answered in time."

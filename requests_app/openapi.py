@@ -5,7 +5,16 @@ from requests_app.fields import SCHEMA
 from requests_app.filters import STATUSES
 from requests_app.models import RejectionCode
 from reviews.models import REQUESTS
-from reviews.openapi import FILTERS, OBJECT, TEXT, TEXT_OR_NONE, TIME, TIME_OR_NONE, item_component
+from reviews.openapi import (
+    FILTERS,
+    OBJECT,
+    TEXT,
+    TEXT_OR_NONE,
+    TIME,
+    TIME_OR_NONE,
+    all_required,
+    item_component,
+)
 
 STATUS = {"enum": [status.value for status in STATUSES]}
 TYPE = {"enum": [kind.value for kind in REQUESTS]}
@@ -32,11 +41,7 @@ COMPONENTS = {
             "template": TEXT,
             "checklist": {
                 "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": {"step": TEXT, "done": {"type": "boolean"}},
-                    "required": ["step", "done"],
-                },
+                "items": all_required({"step": TEXT, "done": {"type": "boolean"}}),
             },
             "assigned_to": TEXT_OR_NONE,
             "response_data": {"type": ["object", "null"], "description": "The answers, but for secret ones."},
@@ -49,17 +54,11 @@ COMPONENTS = {
             "rejection_code": {"enum": [*RejectionCode.values, None]},
         }
     ),
-    "Revealed": {
-        "type": "object",
-        "properties": {
-            "values": {"type": "object", "additionalProperties": TEXT},
-            "lease_expires_at": TIME,
-        },
-        "required": ["values", "lease_expires_at"],
-    },
-    "Template": {
-        "type": "object",
-        "properties": {
+    "Revealed": all_required(
+        {"values": {"type": "object", "additionalProperties": TEXT}, "lease_expires_at": TIME}
+    ),
+    "Template": all_required(
+        {
             "name": TEXT,
             "request_type": TYPE,
             "title": TEXT,
@@ -68,13 +67,13 @@ COMPONENTS = {
             "checklist": {"type": "array", "items": TEXT},
             "priority": TEXT,
             "expires_in": {"type": "integer"},
-        },
-    },
+        }
+    ),
 }
 
 LIST_FILTERS = (
-    query("status", enum=[status.value for status in STATUSES]),
-    query("request_type", enum=[kind.value for kind in REQUESTS]),
+    query("status", enum=STATUS["enum"]),
+    query("request_type", enum=TYPE["enum"]),
     query("agent_id", "The label the agent gave."),
     query("workflow_id"),
     query("assigned_to", "The user name of the reviewer."),

@@ -3,7 +3,6 @@
 import datetime as dt
 from typing import Any
 
-import structlog
 from django.conf import settings
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -20,7 +19,6 @@ from requests_app.lifecycle import (
     ACKNOWLEDGE,
     CANCEL,
     FULFILL,
-    NOBODY_ANSWERED,
     ON_TIMEOUT,
     PROGRESS,
     PURGE,
@@ -35,7 +33,6 @@ from reviews import services as reviews
 from reviews.lifecycle import OPEN, Status
 from reviews.selectors import claim_is_free_for
 
-logger = structlog.get_logger(__name__)
 BATCH = 500
 
 
@@ -111,31 +108,37 @@ def fulfill(
         Problem: 400 that names every field that is missing or does not fit; 412 when what was shown is not
             what is stored; 503 when an answer is to be checked by a service that is not there.
     """
-    fields = request.fields
-    answers = answered(fields, response_data)
-    if request.status in OPEN:
-        _check_files(request, answers)
-        check_answers(fields, answers)  # before the transaction, which must wait for nobody
-    sealed = {name: answers.pop(name) for name in request.names_of("secret") if name in answers}
+    plain, secret = _checked(request, response_data)
+    told = {"response_data": plain, "notes": notes}
     with log.unit_of_work():
         perform(
             FULFILL,
             request,
             actor=by.actor,
             changes=reviews.resolved_by(by),
-            child_changes={"response_data": answers, "notes": notes, "sealed_fields": list(sealed)},
+            child_changes={**told, "sealed_fields": list(secret)},
             guards=reviews.deciding(request, by, content_hash),
             data={
                 **request.headline,
-                "response_data": answers,
-                "secret_fields": list(sealed),
-                "notes": notes,
+                **told,
+                "secret_fields": list(secret),
                 "fulfilled_by": by.name,
                 "resolved_by": by.name,
             },
         )
-        secrets.seal(request, sealed)
+        secrets.seal(request, secret)
     _log(request, by)
+
+
+def _checked(request: ActionRequest, response_data: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the plain answers and the secret ones. Raises as :func:`fulfill` does."""
+    fields = request.fields
+    answers = answered(fields, response_data)
+    if request.status in OPEN:
+        _check_files(request, answers)
+        check_answers(fields, answers)  # before the transaction, which must wait for nobody
+    secret = {name: answers.pop(name) for name in request.names_of("secret") if name in answers}
+    return answers, secret
 
 
 def _check_files(request: ActionRequest, answers: dict[str, Any]) -> None:
@@ -179,20 +182,8 @@ def reject(
 
 
 def cancel(request: ActionRequest, *, by: Caller, reason: str = "") -> None:
-    """Take *request* back: its agent at any time, an operator unless somebody else holds it.
-
-    Raises:
-        TransitionConflict: it is no longer open, or held by somebody else.
-    """
-    perform(
-        CANCEL,
-        request,
-        actor=by.actor,
-        changes={"resolved_by": by.name, **reviews.HELD_BY_NOBODY},
-        child_changes={"rejection_reason": reason},
-        guards=reviews.cancelling(by),
-        data={**request.headline, "reason": reason, "resolved_by": by.name},
-    )
+    """Take *request* back. Raises as :func:`reviews.services.cancel` does."""
+    reviews.cancel(CANCEL, request, by=by, reason=reason)
 
 
 # -- Secret answers -----------------------------------------------------------------------------------
@@ -275,15 +266,8 @@ def _oldest_kept() -> Any:
 
 def expire_overdue() -> int:
     """Make permanent what overdue requests already read as; return how many."""
-    return reviews.timed_out(ActionRequest, ON_TIMEOUT, reason=NOBODY_ANSWERED)
+    return reviews.timed_out(ActionRequest, ON_TIMEOUT)
 
 
 def _log(request: ActionRequest, by: Caller) -> None:
-    logger.info(
-        "decision",
-        request_id=request.pk,
-        session_id=request.session_id,
-        workflow_id=request.workflow_id,
-        decision=request.status.upper(),
-        approver=by.name,
-    )
+    reviews.log_decision(request, by, request_id=request.pk, workflow_id=request.workflow_id)

@@ -1,21 +1,23 @@
 """What the admin pages of every kind of item share: who may look, and the list with its fragments."""
 
-from collections.abc import Iterator
-from typing import Any, cast
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, cast
 
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
+from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from django.views.generic import View
 
+from agents.callers import Caller, of_user
 from events.changelist import ReadOnlyAdmin
 from reviews.api import DECIDE, VIEW
 from reviews.lifecycle import FINAL
-from reviews.models import Kind, Priority, ReviewItem
-from reviews.selectors import is_open, is_overdue
+from reviews.models import Priority, ReviewItem
+from reviews.selectors import BY_URGENCY, is_open, is_overdue
 from reviews.templatetags.items import PRIORITIES, kind_chip
 
 # A page asks for itself again with this header and gets only the part that changes.
@@ -70,25 +72,28 @@ class TypeFilter(admin.SimpleListFilter):
     title = _("type")
     parameter_name = "type"
     template = "hitl/pills.html"
-    kinds: tuple[Kind, ...] = ()
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [(kind.value, kind_chip(kind)) for kind in self.kinds]
+        return [(kind.value, kind_chip(kind)) for kind in model_admin.page.kinds]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(kind=self.value()) if self.value() in self.kinds else queryset
+        known = self.value() in dict(self.lookup_choices)
+        return queryset.filter(kind=self.value()) if known else queryset
 
 
 class ItemAdmin(ReadOnlyAdmin):
-    """List items of one kind; subclasses say how one is opened and decided."""
+    """List items of one family; subclasses say which *rows*, but for what is *deferred*, and their page."""
 
     list_display = ("title",)
     list_title: Any = ""
     empty_words: Any = _("When an agent asks, it appears here by itself.")
     list_view = ""
+    rows: Callable[[Caller], Any]
+    deferred: tuple[str, ...] = ()
     page: type[View]
+    list_filter: ClassVar[Any] = (StateFilter, PriorityFilter, TypeFilter)
     change_list_template = "hitl/list/page.html"
-    ordering = ("-priority", "expires_at", "pk")
+    ordering = BY_URGENCY
     search_fields = ("title",)
     search_help_text = _("Title, tool, agent, session or id")
 
@@ -97,6 +102,10 @@ class ItemAdmin(ReadOnlyAdmin):
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        found: QuerySet[Any] = self.rows(of_user(cast(User, request.user)))
+        return found.defer(*self.deferred)
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """Put what waits in the order of its urgency, and everything else newest first."""

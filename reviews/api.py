@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agents.callers import Caller
-from agents.models import CREATE, ON_BEHALF
+from agents.models import CANCEL, CREATE, ON_BEHALF, READ
 from agents.permissions import Access
 from agents.viewsets import CallerViewSet
 from events.models import SYSTEM
@@ -22,8 +22,8 @@ from events.schema import check
 from events.selectors import history
 from events.transitions import TransitionConflict
 from reviews import attachments as files
-from reviews import services
-from reviews.bodies import CLAIM, COMMENTS, Schema
+from reviews import bodies, services
+from reviews.bodies import Schema
 from reviews.conflicts import conflict
 from reviews.file_types import TYPES
 from reviews.filters import StrictFilterSet
@@ -34,18 +34,16 @@ from reviews.statistics import statistics
 
 VIEW, DECIDE = "reviews.view_reviewitem", "reviews.decide_reviewitem"
 ASKS = Access(scope=CREATE)
-READS = Access(scope="read", permission=VIEW)
+READS = Access(scope=READ, permission=VIEW)
 DECIDES = Access(scope=ON_BEHALF, permission=DECIDE)
 OPERATES = Access(permission=DECIDE)
-
-CANCELS = Access(scope="cancel", permission=DECIDE)
 SHARED_ACCESS = {
     "create": ASKS,
     "list": READS,
     "retrieve": READS,
     "wait": READS,
     "reject": DECIDES,
-    "cancel": CANCELS,
+    "cancel": Access(scope=CANCEL, permission=DECIDE),
     "release": OPERATES,
     "comments": Access(scope=CREATE, permission=VIEW),
     "attachments": Access(scope=CREATE, permission=DECIDE),
@@ -117,7 +115,7 @@ class ItemViewSet(CallerViewSet):
 
     @action(detail=True, methods=["post"])
     def release(self, request: Request, pk: str) -> Response:
-        sent(request, CLAIM)
+        sent(request, bodies.CLAIM)
         item = self.find(pk)
         self.give_back(item)
         return self.shown(item)
@@ -127,8 +125,19 @@ class ItemViewSet(CallerViewSet):
         services.release(item, by=self.caller)
 
     @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str) -> Response:
+        body = sent(request, bodies.CANCEL)
+        item = self.find(pk)
+        self.take_back(item, body.get("reason", ""))
+        return self.shown(item)
+
+    def take_back(self, item: Any, reason: str) -> None:
+        """Cancel *item*."""
+        raise NotImplementedError
+
+    @action(detail=True, methods=["post"])
     def comments(self, request: Request, pk: str) -> Response:
-        body = sent(request, COMMENTS)
+        body = sent(request, bodies.COMMENTS)
         comment = services.comment(self.find(pk), by=self.caller, body=body["body"])
         return Response({**self.current(pk), "comment": comment, "history": history(pk)}, status=201)
 
@@ -158,10 +167,11 @@ def describe_shared(component: str, *filters: Any) -> Callable[[type[T]], type[T
             parameters=filters,
         ),
         retrieve=describe("Show one with its history", answer=answer),
-        release=describe("Give it back", body=CLAIM, answer=answer, errors=WRITE_ERRORS),
+        release=describe("Give it back", body=bodies.CLAIM, answer=answer, errors=WRITE_ERRORS),
+        cancel=describe("Take it back", body=bodies.CANCEL, answer=answer, errors=WRITE_ERRORS),
         comments=describe(
             "Comment on it",
-            body=COMMENTS,
+            body=bodies.COMMENTS,
             answer=answer,
             status=201,
             errors=WRITE_ERRORS,

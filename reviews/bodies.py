@@ -16,7 +16,7 @@ Schema = dict[str, Any]
 YEAR_SECONDS = 31_536_000
 LABEL: Schema = {"type": "string", "maxLength": 255}
 OBJECT: Schema = {"type": "object"}
-REASON: Schema = {"type": "string", "maxLength": 1000}
+NOT_BLANK: Schema = {"type": "string", "minLength": 1, "pattern": r"\S"}
 PRIORITY: Schema = {
     "enum": [*Priority.labels, "urgent"],
     "default": "medium",
@@ -67,7 +67,7 @@ def body(example: dict[str, Any], *, required: tuple[str, ...] = (), **propertie
     }
 
 
-WORDS: Schema = {**COMMENT, "minLength": 1, "pattern": r"\S"}
+WORDS: Schema = {**COMMENT, **NOT_BLANK}
 CLAIM = body({}, user_id=USER_ID)
 COMMENTS = body({"body": "I am asking the owner."}, required=("body",), body=WORDS, user_id=USER_ID)
 CANCEL = body({"reason": "No longer needed"}, reason=COMMENT, user_id=USER_ID)

@@ -27,11 +27,6 @@ NOT_YET: dict[str, tuple[str, str]] = {
 }
 
 
-def stale(current: dict[str, Any]) -> Problem:
-    """Refuse a decision about something else than what is stored."""
-    return Problem(412, "stale", STALE, current=current)
-
-
 def conflict(error: TransitionConflict, current: dict[str, Any]) -> Problem:
     """Explain *error* by the guard that failed or by what the item is, as *current* shows it."""
     status = current["status"]
@@ -42,7 +37,7 @@ def conflict(error: TransitionConflict, current: dict[str, Any]) -> Problem:
     if error.reason in GUARDS:
         code, detail = error.reason, GUARDS[error.reason].format_map(current)
     elif error.reason == "stale" or (error.reason and status in OPEN):
-        return stale(current)
+        return Problem(412, "stale", STALE, current=current)
     elif status in OPEN:
         code, detail = next(NOT_YET[source] for source in error.transition.sources if source in NOT_YET)
     elif status == Status.CANCELLED:

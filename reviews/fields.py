@@ -127,22 +127,21 @@ def field_of_schema(schema: Any, **options: Any) -> forms.Field:
     if not isinstance(schema, dict):
         return JSONValueField(**options)
     initial = schema.get("default", MISSING)
+    shown = {} if initial is MISSING else {"initial": pretty(initial)}
     choices = schema.get("enum")
     if isinstance(choices, list) and choices and all(_is_scalar(choice) for choice in choices):
-        shown = {} if initial is MISSING else {"initial": pretty(initial)}
         values = [
             (choice, marked(choice) if isinstance(choice, str) else pretty(choice)) for choice in choices
         ]
         return OneOfField(values=values, optional=optional or len(choices) > 1, **shown, **options)
     match schema.get("type"):
         case "boolean":
-            shown = {} if initial is MISSING else {"initial": pretty(initial)}
             return truth_field(optional=optional or initial is MISSING, **shown, **options)
         case "integer" | "number":
             return NumberField(**_initial(initial, (int, float), pretty), **options)
         case "string":
             return _text_of_schema(schema, **_initial(initial, str, str), **options)
-    return JSONValueField(**({} if initial is MISSING else {"initial": pretty(initial)}), **options)
+    return JSONValueField(**shown, **options)
 
 
 def _text_of_schema(schema: dict[str, Any], **options: Any) -> forms.Field:

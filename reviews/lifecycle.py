@@ -28,6 +28,7 @@ class OnTimeout(TextChoices):
 
 OPEN = frozenset({Status.PENDING, Status.IN_REVIEW})
 FINAL = frozenset(Status) - OPEN
+NOBODY_ANSWERED = "Nobody answered in time."
 
 CLAIM = Transition("claim", sources=OPEN, event="hitl.item.claimed")
 RELEASE = Transition("release", sources=OPEN, event="hitl.item.released")

@@ -1,4 +1,4 @@
-"""What statistics and events look like, for the OpenAPI document."""
+"""What every kind of item shows, and what statistics and events look like, for the OpenAPI document."""
 
 from typing import Any
 
@@ -7,7 +7,6 @@ from reviews.models import Priority
 
 _COUNTS = {"type": "object", "additionalProperties": {"type": "integer"}}
 _HOURS = {"type": ["number", "null"]}
-_TEXT = {"type": "string"}
 
 
 def _figures(noun: str) -> dict[str, Any]:
@@ -25,7 +24,8 @@ def _figures(noun: str) -> dict[str, Any]:
     }
 
 
-def _all_required(properties: dict[str, Any]) -> dict[str, Any]:
+def all_required(properties: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of an object that has all of *properties*."""
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
@@ -59,6 +59,7 @@ SHARED: dict[str, Any] = {
 }
 """What every kind of item shows, beside its status."""
 
+TIMEOUT = query("timeout", "Seconds to hold at most.", type="integer", minimum=1, maximum=60, default=30)
 FILTERS = (
     query("session_id"),
     query("run_id"),
@@ -85,7 +86,7 @@ def item_component(own: dict[str, Any]) -> dict[str, Any]:
 
 
 COMPONENTS = {
-    "Attachment": _all_required(
+    "Attachment": all_required(
         {
             "id": TEXT,
             "name": TEXT,
@@ -97,20 +98,12 @@ COMPONENTS = {
             "url": {"type": "string", "format": "uri-reference"},
         }
     ),
-    "Statistics": _all_required(
-        {**_figures("requests"), "interrupts": _all_required(_figures("interrupts"))}
-    ),
-    "Event": _all_required(
+    "Statistics": all_required({**_figures("requests"), "interrupts": all_required(_figures("interrupts"))}),
+    "Event": all_required(
         {
-            "id": _TEXT,
-            "cursor": _TEXT,
-            "type": _TEXT,
-            "subject_id": _TEXT,
-            "session_id": _TEXT,
-            "agent": _TEXT,
-            "actor": _TEXT,
-            "occurred_at": {"type": "string", "format": "date-time"},
-            "data": {"type": "object", "additionalProperties": True},
+            **dict.fromkeys(("id", "cursor", "type", "subject_id", "session_id", "agent", "actor"), TEXT),
+            "occurred_at": TIME,
+            "data": OBJECT,
         }
     ),
 }

@@ -29,6 +29,7 @@ from reviews.models import ReviewItem
 
 Item = TypeVar("Item", bound=ReviewItem)
 Row = TypeVar("Row", bound=Model)
+BY_URGENCY = ("-priority", "expires_at", "pk")
 TIMED_OUT = {Status.EXPIRED: OnTimeout.EXPIRE, Status.REJECTED: OnTimeout.REJECT}
 
 
@@ -104,7 +105,7 @@ def open_count(agent: str, limit: int) -> int:
 
 def inbox() -> QuerySet[ReviewItem]:
     """Return what waits for a person: the most urgent first, then what is due soonest."""
-    return ReviewItem.objects.filter(is_open()).order_by("-priority", "expires_at", "id")
+    return ReviewItem.objects.filter(is_open()).order_by(*BY_URGENCY)
 
 
 def claim_is_free_for(user: Any) -> Q:

@@ -18,14 +18,9 @@ COLUMNS = (
 _PRIORITIES = dict(Priority.choices)
 
 
-def state_of(row: Mapping[str, Any]) -> str:
-    """Return the status that holds now, where it was read; else the stored one."""
-    return str(row.get("effective_status") or row["status"])
-
-
 def shared(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields that all kinds share."""
-    state, holder = state_of(row), row.get("holder")
+    """Return the fields that all kinds share; the status is the one that holds now, where that was read."""
+    state, holder = row.get("effective_status") or row["status"], row.get("holder")
     return {
         "id": row["id"] if "id" in row else row["pk"],
         "status": state,

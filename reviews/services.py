@@ -3,6 +3,7 @@
 import datetime as dt
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -14,17 +15,16 @@ from events.models import SYSTEM, Event
 from events.problems import Problem, invalid
 from events.transitions import Transition, perform, perform_all
 from reviews.attachments import delete_files
-from reviews.lifecycle import CLAIM, FINAL, RELEASE, OnTimeout
+from reviews.lifecycle import CLAIM, FINAL, NOBODY_ANSWERED, RELEASE, OnTimeout
 from reviews.models import ReviewItem
 from reviews.selectors import claim_is_free_for, is_overdue
 
+logger = structlog.get_logger(__name__)
 BATCH = 1_000
 _OF_TIMEOUT = ("pk", "status", "agent_id", "session_id", "kind", "response_time")
 _OF_CLEANUP = ("pk", "status", "agent_id", "kind", "priority", "created_at", "response_time")
 COMMENT_LIMIT = 10_000
 COMMENTED, COMMENTS_OF_AN_AGENT = "hitl.item.commented", 100
-
-
 HELD_BY_NOBODY = {"claimed_by": None, "claimed_until": None}
 
 
@@ -47,14 +47,32 @@ def deciding(item: ReviewItem, by: Caller, content_hash: str) -> dict[str, Q]:
     return {"stale": shown, "claimed": claim_is_free_for(by.user)}
 
 
-def cancelling(by: Caller) -> dict[str, Q]:
-    """Return the guards of taking an item back: people do not do it behind the back of who holds it."""
-    return {} if by.user is None else {"claimed": claim_is_free_for(by.user)}
+def cancel(transition: Transition, item: ReviewItem, *, by: Caller, reason: str) -> None:
+    """Take *item* back: its agent at any time, an operator unless somebody else holds it.
+
+    Raises:
+        TransitionConflict: it is no longer open, or (``claimed``) somebody else holds it.
+    """
+    perform(
+        transition,
+        item,
+        actor=by.actor,
+        changes={"resolved_by": by.name, **HELD_BY_NOBODY},
+        child_changes={"rejection_reason": reason},
+        guards={} if by.user is None else {"claimed": claim_is_free_for(by.user)},
+        data={**item.headline, "reason": reason, "resolved_by": by.name},
+    )
 
 
 def releasable_by(caller: Caller) -> Q:
     """Match what *caller* may give back: what nobody else holds, or as an administrator anything."""
     return Q() if caller.has_perm("agents.change_agent") else claim_is_free_for(caller.user)
+
+
+def log_decision(item: ReviewItem, by: Caller, **names: str) -> None:
+    """Write the line that operators of the server look for (see docs/operating.md)."""
+    said = {"session_id": item.session_id, "decision": item.status.upper(), "approver": by.name}
+    logger.info("decision", **names, **said)
 
 
 def claim(item: ReviewItem, *, by: Caller) -> None:
@@ -108,7 +126,7 @@ def _comments_on(item: ReviewItem) -> int:
     return Event.objects.filter(subject_id=item.pk, type=COMMENTED, actor=f"agent:{item.agent_id}").count()
 
 
-def timed_out(model: type[ReviewItem], transitions: dict[OnTimeout, Transition], *, reason: str) -> int:
+def timed_out(model: type[ReviewItem], transitions: dict[OnTimeout, Transition]) -> int:
     """Make the timeout of every overdue *model* permanent, a batch a transaction; return how many."""
     count = 0
     for on_timeout, transition in transitions.items():
@@ -120,7 +138,7 @@ def timed_out(model: type[ReviewItem], transitions: dict[OnTimeout, Transition],
                 list(rows.only(*_OF_TIMEOUT)[:BATCH]),
                 actor=SYSTEM,
                 changes={"resolved_by": SYSTEM},
-                data={"rejection_reason": reason, "resolved_by": SYSTEM},
+                data={"rejection_reason": NOBODY_ANSWERED, "resolved_by": SYSTEM},
             )
             count += moved
     return count
@@ -146,8 +164,3 @@ def cleanup(days: int | None = None) -> int:
                     log.count(item.stream, {name: -number for name, number in counts.items()})
         count += len(items)
     return count
-
-
-def not_allowed(detail: str) -> Problem:
-    """Refuse a verb that the item was not made for."""
-    return Problem(400, "decision_not_allowed", detail)

@@ -38,6 +38,7 @@ class LiveServer(Server):
     def __init__(self) -> None:
         super().__init__("manage.py serve")
         self.url = f"http://127.0.0.1:{self.port}"
+        self.cwd = ROOT
         self.env = {**os.environ, "HITL_DATA_DIR": str(self.folder), "PORT": str(self.port)}
         if "DATABASE_URL" in self.env:
             self.env["DATABASE_URL"] = _database_of_its_own(self.env["DATABASE_URL"])
@@ -45,11 +46,7 @@ class LiveServer(Server):
 
     def manage(self, *command: str) -> str:
         """Run a management command on the server's data and return what it printed."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *command], cwd=ROOT, env=self.env, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return run(self.env, "manage.py", *command)
 
     def new_key(self) -> str:
         """Make an agent and return its key."""
@@ -58,12 +55,6 @@ class LiveServer(Server):
 
     def command(self) -> list[str | Path]:
         return [sys.executable, ROOT / "manage.py", "serve"]
-
-    def spawn(self, command: list[str | Path], **identity: Any) -> "subprocess.Popen[bytes]":
-        with (self.folder / "log").open("ab") as log:
-            return subprocess.Popen(
-                command, cwd=ROOT, env=self.env, stdout=log, stderr=log, start_new_session=True
-            )
 
     def answers(self) -> bool:
         try:  # a stranger on the same port does not know the key
@@ -130,6 +121,13 @@ class Operator:
         """Make a key that acts for this operator."""
         made = self.server.manage("shell", "-v", "0", "-c", MAKE_KEY.format(self.name))
         return made.strip().splitlines()[-1]
+
+
+def run(env: dict[str, str], *arguments: str) -> str:
+    """Run Python with *arguments* in the project and return what it printed."""
+    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def _database_of_its_own(url: str) -> str:

@@ -77,7 +77,8 @@ class Server:
         self.origin = origin
         self.port = free_port()
         self.guarded = GuardedFolder(self.name)
-        self.folder = self.guarded.path
+        self.folder = self.cwd = self.guarded.path
+        self.env = {"PATH": os.environ["PATH"], "TZ": "UTC"}
         self.process: subprocess.Popen[bytes] | None = None
 
     def command(self) -> list[str | Path]:
@@ -114,8 +115,8 @@ class Server:
         with (self.folder / "log").open("ab") as log:
             return subprocess.Popen(
                 command,
-                cwd=self.folder,
-                env={"PATH": os.environ["PATH"], "TZ": "UTC"},
+                cwd=self.cwd,
+                env=self.env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -75,12 +75,15 @@ def test_each_state_has_its_tab(agent: Door, as_ann: Door, state: str) -> None:
     assert len(ids_on(as_ann.get(HUMAN_ACTIONS))) == 2
 
 
-def test_it_is_narrowed_by_type_and_says_who_reviews(agent: Door, as_ann: Door) -> None:
-    asked = agent.need(request_type="payment_authorization")
+@pytest.mark.parametrize("query", [{"type": "payment_authorization"}, {"priority": "high"}])
+def test_it_is_narrowed_by_type_and_priority_and_says_who_reviews(
+    agent: Door, as_ann: Door, query: dict[str, str]
+) -> None:
+    asked = agent.need(request_type="payment_authorization", priority="high")
     agent.need()
     decide(as_ann, asked, "claim")
 
-    answer = as_ann.get(HUMAN_ACTIONS, {"type": "payment_authorization"})
+    answer = as_ann.get(HUMAN_ACTIONS, query)
 
     assert ids_on(answer) == [asked["id"]]
     assert 'data-label="Reviewer">ann' in answer.content.decode()
@@ -130,7 +133,8 @@ def test_the_overview_and_every_page_count_both_kinds(agent: Door, as_ann: Door)
 
     assert answer.context["cards"] == {"overdue": 0, "soon": 1, "urgent": 2}
     assert answer.context["waiting"] == {"interrupts": 1, "requests": 1}
-    assert f'href="{page_of(asked)}"' in answer.content.decode()
+    for address in (HUMAN_ACTIONS, page_of(asked)):
+        assert f'href="{address}"' in answer.content.decode()
 
 
 # -- The verbs ------------------------------------------------------------------------------------------
@@ -172,7 +176,7 @@ def test_fields_are_asked_for_in_the_order_in_which_they_were_sent(agent: Door, 
 
 
 def test_what_was_done_can_be_read_afterwards_but_for_its_secrets(agent: Door, as_ann: Door) -> None:
-    asked = agent.need(required_fields=FIELDS)
+    asked = agent.need(required_fields=FIELDS, context={"service": "Stripe EU"})
     decide(as_ann, asked, "fulfill", note="Opened today.", **filled(**GOOD))
 
     def words() -> str:
@@ -180,7 +184,7 @@ def test_what_was_done_can_be_read_afterwards_but_for_its_secrets(agent: Door, a
         assert SECRET not in answer.content.decode()
         return text_of(answer)
 
-    for part in ("by ann", "Opened today.", "A-1", "Restricted key : sealed"):
+    for part in ("Stripe EU", "by ann", "Opened today.", "A-1", "Restricted key : sealed"):
         assert part in words()
     assert agent.post_json(f"/requests/{asked['id']}/reveal").json()["values"] == {"key": SECRET}
     assert "revealed to the agent" in words()

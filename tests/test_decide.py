@@ -1,5 +1,7 @@
 """The main road: an agent asks, a person decides, the agent reads the decision."""
 
+from structlog.testing import capture_logs
+
 from tests.conftest import Door
 
 
@@ -38,3 +40,30 @@ def test_deciding_twice_is_a_conflict_that_shows_the_first_decision(
     assert second.status_code == 409
     problem = second.json()
     assert (problem["code"], problem["current"]["rejection_reason"]) == ("already_decided", "Keep it.")
+
+
+def test_each_decision_is_a_line_of_the_log(agent: Door, as_ann: Door) -> None:
+    asked, needed = agent.ask(tool_name="delete_file", session_id="s-1"), agent.need(workflow_id="w-7")
+
+    with capture_logs() as lines:
+        as_ann.post_json(f"/interrupts/{asked['id']}/approve")
+        as_ann.post_json(f"/requests/{needed['id']}/reject", {"reason": "No."})
+
+    found = [line for line in lines if line["event"] == "decision"]
+    common = {"event": "decision", "log_level": "info", "approver": "ann"}
+    assert found == [
+        {
+            **common,
+            "interrupt_id": asked["id"],
+            "session_id": "s-1",
+            "tool": "delete_file",
+            "decision": "APPROVED",
+        },
+        {
+            **common,
+            "request_id": needed["id"],
+            "session_id": "",
+            "workflow_id": "w-7",
+            "decision": "REJECTED",
+        },
+    ]

@@ -1,4 +1,4 @@
-"""Every example in the OpenAPI document is a body that its route takes."""
+"""Every example in the OpenAPI document is a JSON body that its route takes."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from events.schema import errors_of
 def bodies(client: Client) -> list[tuple[str, dict[str, Any]]]:
     paths = client.get("/api/v1/schema").json()["paths"]
     return [
-        (f"{verb} {path}", operation["requestBody"]["content"]["application/json"]["schema"])
+        (f"{verb} {path}", content["application/json"]["schema"])
         for path, operations in paths.items()
         for verb, operation in operations.items()
-        if "application/json" in operation.get("requestBody", {}).get("content", {})
+        if "application/json" in (content := operation.get("requestBody", {}).get("content", {}))
     ]
 
 

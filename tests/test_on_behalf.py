@@ -51,6 +51,16 @@ def test_without_a_user_nothing_is_decided(
     assert back_end.post_json(path, {**body, "user_id": "eve"}).status_code == 200
 
 
+@pytest.mark.parametrize(("verb", "name"), [("approve", "approved_by"), ("reject", "rejected_by")])
+def test_the_user_may_stand_under_the_name_of_the_verb_and_counts_for_no_operator(
+    agent: Door, back_end: Door, as_ann: Door, verb: str, name: str
+) -> None:
+    ours, theirs = (f"/interrupts/{agent.ask()['id']}/{verb}" for _ in range(2))
+
+    assert as_ann.post_json(ours, {name: "the boss"}).json()["resolved_by"] == "ann"
+    assert back_end.post_json(theirs, {name: "eve"}).json()["resolved_by"] == "eve"
+
+
 def test_approvals_by_thread_name_the_user_too(agent: Door, back_end: Door) -> None:
     asked = agent.ask(session_id="t")
     body = {"thread_id": "t", "interrupt_id": asked["id"], "approved": False}

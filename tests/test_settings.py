@@ -38,7 +38,9 @@ def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
 
 
 @pytest.mark.parametrize("kind", ["approval", "confirmation"])
-def test_switched_off_nobody_is_asked_and_the_record_says_so(agent: Door, settings: Any, kind: str) -> None:
+def test_switched_off_nobody_is_asked_and_the_record_says_so(
+    agent: Door, as_ann: Door, settings: Any, kind: str
+) -> None:
     settings.HITL_ENABLED = False
 
     asked = agent.ask(type=kind)
@@ -47,6 +49,9 @@ def test_switched_off_nobody_is_asked_and_the_record_says_so(agent: Door, settin
     assert event_types(asked["id"]) == ["hitl.interrupt.requested", "hitl.interrupt.approved"]
     decision = agent.get_json(f"/interrupts/{asked['id']}").json()["history"][-1]
     assert (decision["actor"], "HITL_ENABLED" in decision["data"]["comment"]) == ("system", True)
+    page = as_ann.get(asked["url"]).content.decode()
+    assert "review is switched off" in page
+    assert "by the clock" not in page
 
 
 @pytest.mark.parametrize("kind", ["input", "feedback"])

@@ -16,7 +16,6 @@ import shutil
 import signal
 import socket
 import sqlite3
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -29,9 +28,9 @@ import psutil
 import psycopg
 from websockets.sync.client import ClientConnection, connect
 
+from tests.live import ROOT, run
 from tests.servers import GuardedFolder, Server, free_port
 
-ROOT = Path(__file__).parents[2]
 DRILL = os.environ.get("HITL_DRILL") == "1"
 API = "/api/v1"
 T = TypeVar("T")
@@ -60,7 +59,8 @@ class Program(Server):
         self, arguments: list[str], environment: dict[str, str], answers: Callable[[], bool]
     ) -> None:
         super().__init__(" ".join(arguments[:4]))
-        self.arguments, self.environment, self._answers = arguments, environment, answers
+        self.cwd, self.env = ROOT, environment
+        self.arguments, self._answers = arguments, answers
         self.ended = 0
 
     def command(self) -> list[str | Path]:
@@ -68,18 +68,6 @@ class Program(Server):
 
     def answers(self) -> bool:
         return self._answers()
-
-    def spawn(self, command: list[str | Path], **identity: Any) -> subprocess.Popen[bytes]:
-        with (self.folder / "log").open("ab") as log:
-            return subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
 
     def stop(self) -> None:
         self._end(signal.SIGTERM)
@@ -194,7 +182,7 @@ class Template:
         self.guarded = GuardedFolder("template")
         self.folder = self.guarded.path
         self.environment = environment(self.folder, _database("template"))
-        manage(self.environment, "migrate", "--verbosity", "0")
+        run(self.environment, "manage.py", "migrate", "--verbosity", "0")
         self.cast = json.loads(run(self.environment, "-m", "tests.drills.cast"))
 
     def remove(self) -> None:
@@ -228,7 +216,7 @@ class Site:
             parts = urlsplit(self.environment["REDIS_URL"])
             self.environment["REDIS_URL"] = urlunsplit(parts._replace(path=f"/{number}"))
         if template is None:
-            manage(self.environment, "migrate", "--verbosity", "0")
+            run(self.environment, "manage.py", "migrate", "--verbosity", "0")
             self.cast = json.loads(run(self.environment, "-m", "tests.drills.cast"))
         else:
             self.cast = template.cast
@@ -237,52 +225,35 @@ class Site:
                     shutil.copy(path, self.data)
         self._agents = iter(enumerate(self.cast["agents"]))
         self._callers: list[Caller] = []
-        self.web = self.program(*(["manage.py", "serve"] if self.embedded else self._gunicorn(processes)))
+        self.web = self.program("manage.py serve" if self.embedded else self._gunicorn(processes))
         self.web._answers = self.lives
         self.clock = [] if self.embedded or not clock else [self.worker(), self.beat()]
 
     # -- Processes ------------------------------------------------------------------------------------
 
-    def _gunicorn(self, processes: int) -> list[str]:
-        return [
-            *(
-                "-m",
-                "gunicorn",
-                "hitl_project.asgi:application",
-                "--worker-class",
-                "hitl_project.server.Worker",
-            ),
-            *("--workers", str(processes), "--bind", f"127.0.0.1:{self.port}", "--log-level", "warning"),
-        ]
+    def _gunicorn(self, processes: int) -> str:
+        return (
+            "-m gunicorn hitl_project.asgi:application --worker-class hitl_project.server.Worker"
+            f" --workers {processes} --bind 127.0.0.1:{self.port} --log-level warning"
+        )
 
     def wsgi(self, port: int) -> Program:
         """Return a worker for REST with threads only."""
         return self.program(
-            *(
-                "-m",
-                "gunicorn",
-                "hitl_project.wsgi:application",
-                "--worker-class",
-                "gthread",
-                "--threads",
-                "4",
-            ),
-            *("--bind", f"127.0.0.1:{port}", "--log-level", "warning"),
-            answers=lambda: httpx_ok(f"http://127.0.0.1:{port}/healthz"),
+            "-m gunicorn hitl_project.wsgi:application --worker-class gthread --threads 4"
+            f" --bind 127.0.0.1:{port} --log-level warning",
+            lambda: httpx_ok(f"http://127.0.0.1:{port}/healthz"),
         )
 
     def worker(self) -> Program:
-        return self.program(
-            "-m", "celery", "-A", "hitl_project", "worker", "--concurrency", "1", "--loglevel", "warning"
-        )
+        return self.program("-m celery -A hitl_project worker --concurrency 1 --loglevel warning")
 
     def beat(self) -> Program:
-        return self.program(
-            "-m", "celery", "-A", "hitl_project", "beat", "--pidfile=", "--loglevel", "warning"
-        )
+        return self.program("-m celery -A hitl_project beat --pidfile= --loglevel warning")
 
-    def program(self, *arguments: str, answers: Callable[[], bool] = lambda: True) -> Program:
-        return Program(list(arguments), self.environment, answers)
+    def program(self, arguments: str, answers: Callable[[], bool] = lambda: True) -> Program:
+        """Return a program that runs Python with *arguments*, separated by blanks."""
+        return Program(arguments.split(), self.environment, answers)
 
     @property
     def programs(self) -> list[Program]:
@@ -350,7 +321,7 @@ class Site:
         return browser
 
     def manage(self, *arguments: str) -> str:
-        return manage(self.environment, *arguments)
+        return run(self.environment, "manage.py", *arguments)
 
     def run(self, *arguments: str) -> str:
         """Run Python with *arguments* in the site's environment and return what it printed."""
@@ -407,18 +378,6 @@ def environment(data: Path, database: str) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "hitl_project.settings",
     }
     return kept | ({"DATABASE_URL": database} if database else {})
-
-
-def manage(environment: dict[str, str], *arguments: str) -> str:
-    return run(environment, "manage.py", *arguments)
-
-
-def run(environment: dict[str, str], *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def _database(purpose: str, template: Template | None = None) -> str:
