@@ -49,7 +49,8 @@ def without_unseen(text: str) -> str:
 
 def visible(text: str) -> SafeString:
     """Return *text* as HTML that shows everything in it and does nothing."""
-    parts, start = [], 0
+    parts: list[str] = []
+    start = 0
     text = _lines(text)
     for found in _PERHAPS_UNSEEN.finditer(text):
         if is_unseen(found[0]):
