@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 import structlog
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
@@ -88,6 +88,8 @@ def from_exception(error: Exception) -> Problem | None:
             )
         case RequestDataTooBig():
             return Problem(413, "too_large", "The body is too large.")
+        case SuspiciousOperation():  # such as a thousand parameters
+            return Problem(400, "bad_request", "The server cannot read this request.")
         case exceptions.APIException():
             return Problem(error.status_code, str(error.get_codes()), str(error.detail))
     return None

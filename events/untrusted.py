@@ -14,6 +14,7 @@ from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 LONG_CHARACTERS, LONG_LINES = 2_000, 40
+SPANS_AT_MOST = 200
 _INDENTED_CHARACTERS = 50_000
 
 _UNSEEN_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -48,12 +49,14 @@ def without_unseen(text: str) -> str:
 
 def visible(text: str) -> SafeString:
     """Return *text* as HTML that shows everything in it and does nothing."""
-    parts, start = [], 0
+    parts: list[str] = []
+    start = 0
     text = _lines(text)
     for found in _PERHAPS_UNSEEN.finditer(text):
         if is_unseen(found[0]):
             parts.append(escape(text[start : found.start()]))
-            parts.append(_span(found[0]))
+            # An element for each of a million would take the browser, and the page, away from its reader.
+            parts.append(_span(found[0]) if len(parts) < 2 * SPANS_AT_MOST else _code(found[0]))
             start = found.end()
     parts.append(escape(text[start:]))
     return mark_safe("".join(parts))  # noqa: S308 - every part was escaped above

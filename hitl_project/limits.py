@@ -1,4 +1,4 @@
-"""Refuse an endless body while it comes in, before anything is kept of it."""
+"""Refuse an endless body while it comes in, and a Content-Type that Django would fail on."""
 
 import re
 from collections.abc import AsyncIterator
@@ -6,10 +6,14 @@ from tempfile import SpooledTemporaryFile
 from typing import Any
 
 from django.conf import settings
+from django.utils.http import parse_header_parameters
 
 from events.problems import CONTENT_TYPE, Problem
 
 PIECE = 64 * 1024
+TOO_LARGE = Problem(413, "too_large", "The body is too large.")
+UNREADABLE = Problem(415, "unsupported_media_type", "This Content-Type cannot be read. Send UTF-8.")
+CHARSETS = ("utf-8", "utf8", "us-ascii")
 UPLOADS = re.compile(
     r"/attachments$|^/admin/(?:interrupts/interrupt|requests_app/actionrequest)/[^/]+/change/$", re.ASCII
 )
@@ -22,8 +26,17 @@ def limit_of(path: str) -> int:
     return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 
 
+def is_readable(content_type: str) -> bool:
+    """Say whether *content_type* can be parsed, and names no charset but UTF-8, as which all is read."""
+    try:
+        _, parameters = parse_header_parameters(content_type)
+    except (LookupError, TypeError, ValueError):  # parameters in pieces or in unknown charsets (RFC 2231)
+        return False
+    return parameters.get("charset", CHARSETS[0]).lower() in CHARSETS
+
+
 class BodyLimit:
-    """Answer 413 to a body beyond :func:`limit_of`, announced or counted."""
+    """Answer 413 to a body beyond :func:`limit_of`, announced or counted; 415 to what is not readable."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -31,13 +44,16 @@ class BodyLimit:
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         limit = limit_of(scope["path"])
         announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        types = [value.decode("latin-1") for name, value in scope["headers"] if name == b"content-type"]
         if not announced.isdigit() or int(announced) > limit:
-            await _refuse(send)
+            await _refuse(send, TOO_LARGE)
+        elif not is_readable(",".join(types)):
+            await _refuse(send, UNREADABLE)
         elif any(name == b"transfer-encoding" for name, _ in scope["headers"]):
             with SpooledTemporaryFile(max_size=settings.DATA_UPLOAD_MAX_MEMORY_SIZE) as body:
                 length = await _read(receive, limit, body)
                 if length is None:
-                    await _refuse(send)
+                    await _refuse(send, TOO_LARGE)
                     return
                 headers = [header for header in scope["headers"] if header[0] != b"transfer-encoding"]
                 headers.append((b"content-length", str(length).encode()))
@@ -81,24 +97,24 @@ def _again(body: Any, length: int, receive: Any) -> Any:
 
 
 def wsgi(app: Any) -> Any:
-    """Put the limit before the WSGI application *app*: by the length announced, before anything is read."""
+    """Put the same before the WSGI application *app*: by what is announced, before anything is read."""
 
     def application(environ: dict[str, Any], start_response: Any) -> Any:
         announced = environ.get("CONTENT_LENGTH") or "0"
-        if announced.isdigit() and int(announced) <= limit_of(environ["PATH_INFO"]):
+        if not announced.isdigit() or int(announced) > limit_of(environ["PATH_INFO"]):
+            problem = TOO_LARGE
+        elif not is_readable(environ.get("CONTENT_TYPE", "")):
+            problem = UNREADABLE
+        else:
             return app(environ, start_response)
-        answer = _refusal()
-        start_response("413 Content Too Large", [("Content-Type", CONTENT_TYPE), ("Connection", "close")])
-        return [answer]
+        status, title = problem.status, problem.document()["title"]
+        start_response(f"{status} {title}", [("Content-Type", CONTENT_TYPE), ("Connection", "close")])
+        return [problem.response().content]
 
     return application
 
 
-def _refusal() -> bytes:
-    return Problem(413, "too_large", "The body is too large.").response().content
-
-
-async def _refuse(send: Any) -> None:
+async def _refuse(send: Any, problem: Problem) -> None:
     headers = [(b"content-type", CONTENT_TYPE.encode()), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
-    await send({"type": "http.response.body", "body": _refusal()})
+    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
+    await send({"type": "http.response.body", "body": problem.response().content})

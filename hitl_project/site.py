@@ -50,6 +50,8 @@ class HITLAdminSite(AdminSite):
 
         @wraps(inner)
         def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if "%00" in request.get_full_path():  # no id or filter has a NUL, and PostgreSQL fails on one
+                return self._refusal(request, "admin/404.html", _("Not found"), 404, "")
             try:
                 response: HttpResponse = inner(request, *args, **kwargs)
             except Http404 as problem:

@@ -35,7 +35,8 @@ def why_not(url: str) -> str:
         parts = httpx.URL(url)
     except (httpx.InvalidURL, UnicodeError):
         return "Write an address like https://api.example.com/v1/account."
-    if parts.userinfo or parts.scheme not in ("http", "https") or not parts.host:
+    is_port = parts.port is None or 0 < parts.port < 65_536
+    if parts.userinfo or parts.scheme not in ("http", "https") or not parts.host or not is_port:
         return "Write an address like https://api.example.com/v1/account."
     if parts.host.lower() not in settings.HITL_PROBE_HOSTS:
         return "This host is not in the setting HITL_PROBE_HOSTS."

@@ -82,7 +82,7 @@ def note_progress(
         if [number for number in numbers if number >= len(checklist)]:
             raise invalid({name: [f"The checklist has {len(checklist)} steps, counted from 0."]})
         for number in numbers:
-            checklist[number]["done"] = is_done
+            checklist[int(number)]["done"] = is_done  # JSON Schema takes 1.0 for an integer
     perform(
         PROGRESS,
         request,

@@ -42,7 +42,8 @@ def draft(model: type[Item], by: Caller, body: dict[str, Any], prefix: str, **fi
         Problem: the deadline has passed, or is more than a year ahead.
     """
     deadline = expiry_of(body, settings.HITL_DEFAULT_EXPIRATION_HOURS * 3600)
-    _check_moment(deadline[1])
+    if not (_is_ahead(deadline[1]) or _was_asked(model, by, fields["idempotency_key"])):
+        raise invalid({"expires_at": ["The deadline must lie in the future, at most a year ahead."]})
     item = model(
         id=new_id(prefix),
         status=Status.PENDING,
@@ -149,9 +150,10 @@ def _replayed(draft: Item) -> Item:
     return earlier
 
 
-def _check_moment(moment: dt.datetime | None) -> None:
-    if moment is None:
-        return
-    now = database_now()
-    if not now < moment <= now + dt.timedelta(seconds=YEAR_SECONDS):
-        raise invalid({"expires_at": ["The deadline must lie in the future, at most a year ahead."]})
+def _is_ahead(moment: dt.datetime | None) -> bool:
+    return moment is None or dt.timedelta(0) < moment - database_now() <= dt.timedelta(seconds=YEAR_SECONDS)
+
+
+def _was_asked(model: type[Item], by: Caller, key: str) -> bool:
+    """Say whether this may be asked again by *key*: a late retry gets the item, whatever its deadline."""
+    return bool(key) and model._base_manager.filter(agent_id=by.agent, idempotency_key=key).exists()

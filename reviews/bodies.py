@@ -85,7 +85,7 @@ def expiry_of(sent: dict[str, Any], default_seconds: int) -> tuple[int | None, d
         Problem: both are given, or the moment has no time zone.
     """
     if "expires_at" not in sent:
-        return sent.get("expires_in", default_seconds), None
+        return int(sent.get("expires_in", default_seconds)), None  # JSON Schema takes 60.0 for one too
     if "expires_in" in sent:
         raise invalid({"expires_at": ["Give either expires_in or expires_at."]})
     try:

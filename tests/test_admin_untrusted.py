@@ -24,6 +24,13 @@ def test_what_cannot_be_seen_is_written_out(character: str) -> None:
     assert marked(f"a{character}b") == f"a⟦U+{ord(character):04X}⟧b"
 
 
+def test_a_crowd_of_what_cannot_be_seen_does_not_crush_the_page() -> None:
+    shown = visible("\u202ea" * 5_000)
+
+    assert shown.count("⟦U+202E⟧a") + shown.count("⟦U+202E⟧</span>a") == 5_000
+    assert shown.count("<span") == 200
+
+
 @pytest.mark.parametrize("text", ["Grüße, 東京 🎉 ❤️", "two\nlines\tand a tab", "windows\r\nlines", "عربى"])
 def test_what_can_be_seen_is_left_alone(text: str) -> None:
     assert "⟦" not in visible(text)

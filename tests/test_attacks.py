@@ -7,13 +7,15 @@ import time
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.contrib.auth.models import Group, User
 from django.core.cache import cache
+from django.core.exceptions import SuspiciousOperation
 from django.test import Client
 
-from agents import callers, sockets
+from agents import callers, calls, sockets
 from events import schema
-from hitl_project import logins
+from hitl_project import asgi, logins, wsgi
 from hitl_project.server import OPTIONS
 from reviews import services
 from tests.admin import LIST, decide, page_of, text_of
@@ -21,6 +23,12 @@ from tests.conftest import API, Door
 from tests.steps import Enter, MakeAgent, problem, status_of
 
 CROWD = {f"name{number}": number for number in range(1_200)}
+IN_PIECES = "a*=utf-8''x; a*0=y"
+NOT_TYPES = (
+    f"application/json; {IN_PIECES}", "application/json; a*=martian''x", "application/json; charset=utf-16",
+    "multipart/form-data; boundary=x; charset=base64",
+    "multipart/form-data; boundary=x; charset=unicode_escape",
+)  # fmt: skip
 NOT_COOKIES = ("a,b=1; sessionid=aaaaaaaaaaaa", 'sessionid="\\000aaaaaaaaaa"', "sessionid=../../x", "=;;=")
 
 
@@ -203,6 +211,50 @@ def test_a_password_cannot_be_guessed_at_full_speed(
 def test_a_cookie_that_is_none_is_nobody(db: None, cookie: str) -> None:
     assert callers.by_cookie(cookie) is None
     assert Client().get(f"{API}/interrupts", headers={"Cookie": cookie}).status_code == 401
+
+
+@pytest.mark.parametrize("media_type", NOT_TYPES)
+def test_a_media_type_that_cannot_be_read_is_415_at_both_doors(media_type: str) -> None:
+    said: list[Any] = []
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/healthz",
+        "headers": [(b"content-type", media_type.encode())],
+    }
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/healthz", "CONTENT_TYPE": media_type}
+
+    async def send(message: Any) -> None:
+        said.append(message.get("status"))
+
+    async_to_sync(asgi.application)(scope, None, send)
+    wsgi.application(environ, lambda line, headers: said.append(line))
+
+    assert (said[0], said[2]) == (415, "415 Unsupported Media Type")
+
+
+def test_a_form_that_cannot_be_read_is_a_bad_request(db: None) -> None:
+    stranger = Client(enforce_csrf_checks=True, headers={"Cookie": f"csrftoken={'a' * 32}"})
+    body = f'--x\r\nContent-Disposition: form-data; name="a"; {IN_PIECES}\r\n\r\ny\r\n--x--\r\n'
+
+    answer = stranger.generic("POST", "/admin/login/", body, "multipart/form-data; boundary=x")
+
+    problem(answer, 400, "bad_request")
+
+
+def test_a_thousand_parameters_are_a_bad_request_to_those_who_wait() -> None:
+    query = calls.Call({}, "&".join(CROWD))
+
+    with pytest.raises(SuspiciousOperation) as refusal:
+        assert query.query
+    assert calls.refused(refusal.value, "/")[0] == 400
+
+
+@pytest.mark.parametrize(
+    "path", ["agents/agent/%00/change/", "agents/key/?q=%00", "requests_app/probe/a%00b/delete/"]
+)
+def test_a_nul_leads_nowhere_on_the_pages(ada: User, enter: Enter, path: str) -> None:
+    assert enter(ada).get(f"/admin/{path}").status_code == 404
 
 
 @pytest.mark.parametrize(

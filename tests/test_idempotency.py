@@ -1,9 +1,11 @@
 """Asking twice with the same Idempotency-Key asks once, and finds the decision."""
 
+import datetime as dt
 from typing import Any
 
 import pytest
 
+from events.clock import database_now
 from tests.conftest import Door
 from tests.steps import MakeAgent, let_deadline_pass, problem, rows
 
@@ -54,6 +56,18 @@ def test_asking_again_after_the_deadline_finds_the_silence(agent: Door) -> None:
     again = ask(agent, "k-1").json()
 
     assert (again["id"], again["status"], again["is_expired"]) == (asked["id"], "expired", True)
+
+
+def test_a_retry_that_comes_after_its_own_deadline_finds_the_item(
+    agent: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = {**BODY, "expires_at": (database_now() + dt.timedelta(hours=1)).isoformat()}
+    asked = ask(agent, "k-1", body).json()
+    monkeypatch.setattr("reviews.asking.database_now", lambda: database_now() + dt.timedelta(hours=2))
+
+    assert ask(agent, "k-1", body).json()["id"] == asked["id"]
+    problem(ask(agent, "k-1", {**body, "reason": "Another?"}), 422, "key_reused")
+    problem(ask(agent, "k-2", body), 400, "invalid")
 
 
 @pytest.mark.parametrize(

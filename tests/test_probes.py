@@ -175,6 +175,7 @@ def test_no_value_can_add_a_header(agent: Door, as_ann: Door, service: str, valu
         {"url": "http://api.example.com/"},
         {"url": "https://127.0.0.1@elsewhere.example.com/"},
         {"url": "https://ann@api.example.com/"},
+        {"url": "https://api.example.com:65536/"},
         {"url": "file:///etc/passwd"},
         {"url": "https://"},
         {"url": "https://[::1"},

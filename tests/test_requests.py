@@ -209,6 +209,13 @@ def test_what_is_overdue_is_expired_before_anybody_sweeps(
     assert event_types(asked["id"])[-1] == "hitl.request.expired"
 
 
+def test_a_whole_number_may_be_written_with_a_point(agent: Door, as_ann: Door) -> None:
+    asked = agent.need(checklist=["Notary"], expires_in=60.0)
+
+    assert verb(as_ann, asked["id"], "progress", done=[0.0]).json()["checklist"][0]["done"] is True
+    agent.ask(expires_in=6e1)
+
+
 def test_a_checklist_is_ticked_off_and_the_agent_hears_of_it(agent: Door, as_ann: Door) -> None:
     asked = agent.need(checklist=["Notary", "Register", "Bank"])
     assert [step["done"] for step in asked["checklist"]] == [False] * 3
