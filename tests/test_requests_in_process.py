@@ -6,9 +6,11 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 from django.test import Client
 
 from agents.callers import by_key, of_user
+from agents.models import Agent
 from requests_app import asking, selectors, services
 from reviews.models import Priority, ReviewItem
 from reviews.selectors import is_open
@@ -66,6 +68,11 @@ def test_the_lists_of_the_seed_are_read_from_an_index(rows: QuerySet[ReviewItem]
     """Ids are ordered in time. A small table would be read whole and sorted, were that not forbidden."""
     with transaction.atomic(), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
+            labels = [f"agent-{number}" for number in range(500)]
+            of_agent = Agent.objects.create(name="janitor")
+            ITEMS.bulk_create(ReviewItem(id=label, agent=of_agent, agent_name=label, status="cancelled",
+                                         kind="custom", resolved_at=Now()) for label in labels)  # fmt: skip
+            cursor.execute("ANALYZE reviews_reviewitem")
             cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
         plan = rows.explain()
 
