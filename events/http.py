@@ -88,6 +88,8 @@ def _number(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
         raise ValueError("a number is beyond the range of a double")
+    if abs(number) > EXACT_INTEGER:  # a whole number: PostgreSQL gives 1e20 back with all of its digits
+        raise ValueError("a number is beyond ±2^53; send it as a string")
     return number
 
 
