@@ -4,13 +4,15 @@ import base64
 import binascii
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import BooleanField, QuerySet
+from django.db.models.expressions import RawSQL
 from django.http import QueryDict
 
 from events.problems import invalid
 
 DEFAULT_LIMIT, LIMIT = 50, 200
 PARAMETERS = ("cursor", "limit")
+_TRUTH = BooleanField()
 
 
 def page(rows: QuerySet[Any, Any], query: QueryDict, url: str) -> dict[str, Any]:
@@ -25,6 +27,10 @@ def page(rows: QuerySet[Any, Any], query: QueryDict, url: str) -> dict[str, Any]
     backwards, start = _read(query.get("cursor", ""))
     if start:
         rows = rows.filter(id__gt=start) if backwards else rows.filter(id__lt=start)
+        # Django takes the child's key for `id`. The planner needs to know the parent's end, too: else it
+        # joins the two from the newest on.
+        bound = f"reviews_reviewitem.id {'>' if backwards else '<'} %s"
+        rows = rows.filter(RawSQL(bound, [start], _TRUTH))  # noqa: S611 - the cursor is a parameter
     found = list(rows.order_by("id" if backwards else "-id")[: limit + 1])
     more, found = len(found) > limit, found[:limit]
     if backwards:
