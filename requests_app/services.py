@@ -247,6 +247,7 @@ def purge() -> int:
 
 
 def _destroy(request: ActionRequest, actor: str, transition: Any, **child_changes: Any) -> None:
+    gone = "purged" if request.was_purged else "acknowledged"
     with log.unit_of_work():
         perform(
             transition,
@@ -254,7 +255,7 @@ def _destroy(request: ActionRequest, actor: str, transition: Any, **child_change
             actor=actor,
             changes={"consumed_at": Now()},
             child_changes=child_changes,
-            guards={"acknowledged": Q(consumed_at__isnull=True)},
+            guards={gone: Q(consumed_at__isnull=True)},
             data={**request.headline, "destroyed": request.sealed_fields},
         )
         Secret.objects.filter(request=request).delete()

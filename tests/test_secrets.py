@@ -109,7 +109,7 @@ def test_what_nobody_fetches_is_purged_and_cannot_be_had_even_before_the_sweep(
 
     assert state(agent, old) == "purged"
     for name in ("reveal", "ack"):
-        problem(verb(agent, old, name), 410)
+        problem(verb(agent, old, name), 410, "purged")
     assert [secret.request_id for secret in Secret.objects.all()] == [kept]
     assert event_types(old)[-1] == "hitl.item.purged"
     assert verb(agent, kept, "reveal").status_code == 200
