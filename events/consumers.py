@@ -7,6 +7,7 @@ something happened, and fetches what it may see.
 import asyncio
 import contextlib
 from collections.abc import Coroutine
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -171,6 +172,7 @@ class OperatorConsumer(StreamConsumer):
                     await self.push(signal(frame))
 
 
+@lru_cache(maxsize=16)  # written once for all who are told
 def signal(frame: Frame) -> str:
     """Write the signal of one event: what moved and who moved it, never what an agent wrote but its title."""
     event = orjson.loads(frame.text)
