@@ -100,7 +100,7 @@ async def _statistics(stand: Stand, scale: Scale, report: Report, size: int) -> 
     report.add(Row(
         f"statistics at {size:,} rows", "ms", rounds, OURS, ("aggregates",),
         first=(at_most("≥ 300 times faster", 300 / faster, 1),),
-        details=(f"{faster:.2g} times as fast",),
+        details=(f"{faster:,.0f} times as fast",),
     ))  # fmt: skip
 
 
