@@ -224,7 +224,7 @@ def acknowledge(request: ActionRequest, *, by: Caller) -> None:
         TransitionConflict: it is not fulfilled, or (``acknowledged``, ``purged``) they are destroyed already.
         Problem: 409 when it has no secret answers, or they were never revealed.
     """
-    if request.status == Status.FULFILLED and request.leased_until is None:
+    if request.status == Status.FULFILLED and request.leased_until is None and request.consumed_at is None:
         raise Problem(409, "not_revealed", "Nothing was revealed, so there is nothing to acknowledge.")
     _destroy(request, by.actor, ACKNOWLEDGE)
 
