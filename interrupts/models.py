@@ -35,6 +35,7 @@ class Interrupt(ReviewItem):
     modifications: Any = models.JSONField(null=True, blank=True)
     response: Any = models.JSONField(null=True, blank=True)
     rejection_reason = models.TextField(blank=True)
+    receipt = models.TextField(blank=True)
     outcome_result: Any = models.JSONField(null=True, blank=True)
 
     class Meta:

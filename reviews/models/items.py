@@ -56,6 +56,10 @@ class Outcome(models.TextChoices):
     FAILED = "failed"
 
 
+def _timed(column: str) -> Q:
+    return Q((f"{column}__isnull", False))
+
+
 _open = Q(status__in=sorted(OPEN))
 _answered_interrupt = Q(kind__in=INTERRUPTS, response_time__isnull=False)
 _answered_request = Q(kind__in=REQUESTS, response_time__isnull=False)
@@ -67,6 +71,10 @@ class ReviewItem(Subject):
     ``agent`` is whose key asked: access goes by it. ``agent_name`` is a label of the agent's own choosing.
     ``content_hash`` is SHA-256 over what a human is asked to judge, and changes only with ``revision``.
     ``response_time`` is how long a person took to answer; nobody else's ending has one.
+
+    ``policy`` is the policy in force, as it read when it was asked (see :mod:`reviews.policies`); ``stage``
+    counts its stages from 0, and ``reviewers`` are the groups that may answer now (none: whoever may decide).
+    ``votes`` are those for what is asked now: ``[{"by", "seat", "stage"}]``.
     """
 
     kind = models.CharField(max_length=24, choices=Kind)
@@ -95,7 +103,14 @@ class ReviewItem(Subject):
         related_name="claimed_items",
     )
     claimed_until = models.DateTimeField(null=True, blank=True)
+    policy: Any = models.JSONField(default=dict, blank=True)
     stage = models.PositiveSmallIntegerField(default=0)
+    reviewers: Any = models.JSONField(default=list, blank=True)
+    votes: Any = models.JSONField(default=list, blank=True)
+    due_at = models.DateTimeField(null=True, blank=True)
+    remind_at = models.DateTimeField(null=True, blank=True)
+    escalate_at = models.DateTimeField(null=True, blank=True)
+    escalations = models.PositiveSmallIntegerField(default=0)
     content_hash = models.CharField(max_length=64)
     revision = models.PositiveIntegerField(default=1)
     changes_requested_at = models.DateTimeField(null=True, blank=True)
@@ -131,6 +146,10 @@ class ReviewItem(Subject):
             models.Index(fields=["-priority", "expires_at"], name="item_open", condition=_open),
             models.Index(fields=["expires_at"], name="item_due", condition=_open),
             models.Index(fields=["id"], name="item_open_by_id", condition=_open),
+            models.Index(fields=["remind_at"], name="item_to_remind", condition=_open & _timed("remind_at")),
+            models.Index(
+                fields=["escalate_at"], name="item_to_escalate", condition=_open & _timed("escalate_at")
+            ),
             models.Index(fields=["agent", "expires_at"], name="item_open_by_agent", condition=_open),
             models.Index(
                 fields=["resolved_at"], name="item_resolved", condition=Q(resolved_at__isnull=False)
