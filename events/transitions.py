@@ -24,7 +24,8 @@ class Transition:
     ``target`` is empty for a verb that leaves the status as it is. ``final`` ends the life: ``resolved_at``
     is set and the stream has one open item less. ``when_overdue`` is for the clock alone: it moves only
     what is past its deadline, while every other verb moves only what is not; unless ``any_time`` says that
-    the deadline was for something that has been done.
+    the deadline was for something that has been done. A ``quiet`` one leaves ``version`` as it is: nothing
+    that a person reads before deciding has changed.
     """
 
     verb: str
@@ -34,6 +35,7 @@ class Transition:
     final: bool = False
     when_overdue: bool = False
     any_time: bool = False
+    quiet: bool = False
 
     def allowed(self) -> Q:
         """Match the subjects that this transition can move now, by the database's clock."""
@@ -116,7 +118,7 @@ def perform_all(
 
 
 def _columns(transition: Transition) -> dict[str, Any]:
-    columns: dict[str, Any] = {"version": F("version") + 1}
+    columns: dict[str, Any] = {} if transition.quiet else {"version": F("version") + 1}
     if transition.target:
         columns["status"] = transition.target
     if transition.final:

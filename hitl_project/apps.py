@@ -4,7 +4,7 @@ from django.apps import AppConfig, apps
 from django.contrib.admin.apps import AdminConfig
 from django.db.models.signals import post_migrate
 
-from hitl_project import schedule
+from hitl_project import schedule, seeds
 
 
 class ProjectConfig(AppConfig):
@@ -16,6 +16,7 @@ class ProjectConfig(AppConfig):
 
         # Not of this app: Django tells nobody about the migrations of one that has no models.
         post_migrate.connect(schedule.install, sender=apps.get_app_config("django_celery_beat"))
+        post_migrate.connect(seeds.install, sender=apps.get_app_config("reviews"))
 
 
 class HITLAdminConfig(AdminConfig):

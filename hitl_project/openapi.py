@@ -9,10 +9,12 @@ from events.openapi import PROBLEM_SCHEMA
 from interrupts.openapi import COMPONENTS as INTERRUPT_COMPONENTS
 from requests_app.openapi import COMPONENTS as REQUEST_COMPONENTS
 from reviews.openapi import COMPONENTS as REVIEW_COMPONENTS
+from reviews.policy_openapi import COMPONENTS as POLICY_COMPONENTS
 
 COMPONENTS = {
     "Problem": PROBLEM_SCHEMA,
     **REVIEW_COMPONENTS,
+    **POLICY_COMPONENTS,
     **INTERRUPT_COMPONENTS,
     **REQUEST_COMPONENTS,
 }

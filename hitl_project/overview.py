@@ -7,8 +7,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest
 
-from reviews.api import DECIDE
-from reviews.models import INTERRUPTS, REQUESTS, Priority, ReviewItem
+from reviews.models import DECIDE, INTERRUPTS, REQUESTS, Priority, ReviewItem
 from reviews.selectors import inbox, is_overdue
 from reviews.times import SOON_SECONDS
 

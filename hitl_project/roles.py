@@ -2,10 +2,19 @@
 
 from typing import Any
 
-VIEW = {"reviews.view_reviewitem", "interrupts.view_interrupt", "requests_app.view_actionrequest"}
-DECIDE = {"reviews.decide_reviewitem"}
+VIEW = {
+    *(f"reviews.view_{model}" for model in ("reviewitem", "policy", "grant", "delegation")),
+    "interrupts.view_interrupt",
+    "requests_app.view_actionrequest",
+}
+DECIDE = {
+    "reviews.decide_reviewitem",
+    "reviews.delete_grant",
+    *(f"reviews.{verb}_delegation" for verb in ("add", "delete")),
+}
 AUDIT = {"events.view_event", "events.view_stream", "events.view_joblease", "agents.view_agent"}
 ADMINISTER = {
+    *(f"reviews.{verb}_policy" for verb in ("add", "change", "delete")),
     *(f"agents.{verb}_{model}" for verb in ("view", "add", "change") for model in ("agent", "key")),
     *(f"auth.{verb}_{model}" for verb in ("view", "add", "change", "delete") for model in ("user", "group")),
     *(

@@ -9,6 +9,8 @@ EVERY = {
     "interrupts.tasks.expire_overdue_interrupts": 30,
     "requests_app.tasks.expire_overdue_requests": 30,
     "requests_app.tasks.purge_secrets": 600,
+    "reviews.tasks.remind_of_items": 30,
+    "reviews.tasks.escalate_items": 30,
     "agents.tasks.sweep_socket_tickets": 3_600,
     "reviews.tasks.cleanup_resolved_items": 86_400,
 }

@@ -16,6 +16,7 @@ from structlog.typing import Processor
 
 from hitl_project.environment import data_folder, generated_secret, secrets_key, secrets_keys
 from hitl_project.logs import without_query_string
+from hitl_project.product import business_hours, tool_permissions
 
 django_stubs_ext.monkeypatch()  # Django's generic classes can be written as such: ModelAdmin[Item]
 
@@ -83,6 +84,14 @@ HITL_OPEN_ITEMS_PER_AGENT = whole_number("HITL_OPEN_ITEMS_PER_AGENT", 1_000)
 HITL_ATTACHMENT_MAX_MIB = whole_number("HITL_ATTACHMENT_MAX_MIB", 10)
 HITL_ATTACHMENT_QUOTA_MIB = whole_number("HITL_ATTACHMENT_QUOTA_MIB", 1_024)
 HITL_CLAIM_MINUTES = 10
+HITL_SESSION_GRANT_HOURS = whole_number("HITL_SESSION_GRANT_HOURS", 8)
+HITL_ARGUMENTS_GRANT_DAYS = whole_number("HITL_ARGUMENTS_GRANT_DAYS", 30)
+HITL_TOOL_PERMISSIONS = tool_permissions(env.str("HITL_TOOL_PERMISSIONS", ""))
+HITL_BUSINESS_HOURS = business_hours(
+    env.str("HITL_BUSINESS_HOURS", "Mon-Fri 09:00-17:00"),
+    env.str("HITL_BUSINESS_TIME_ZONE", "UTC"),
+    env.list("HITL_HOLIDAYS", default=[]),
+)
 HITL_SECRETS_HOURS = whole_number("HITL_SECRETS_HOURS", 24)
 HITL_REVEAL_SECONDS = whole_number("HITL_REVEAL_SECONDS", 120)
 HITL_PROBE_HOSTS = [host.strip().lower() for host in env.list("HITL_PROBE_HOSTS", default=[]) if host.strip()]

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from hitl_project import overview
 from hitl_project.logins import LoginForm
 from requests_app.models import ActionRequest
-from reviews.api import VIEW
+from reviews.models import VIEW
 
 
 class HITLAdminSite(AdminSite):

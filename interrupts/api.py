@@ -162,6 +162,7 @@ class InterruptViewSet(ItemViewSet):
             modifications=body.get("modifications"),
             comment=body.get("comment", ""),
             content_hash=body.get("content_hash", ""),
+            grant=body.get("grant", ""),
         )
         return self.shown(interrupt)
 

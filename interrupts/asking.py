@@ -8,14 +8,19 @@ from django.conf import settings
 
 from agents.callers import Caller
 from events.canonical import fingerprint
+from events.clock import database_now
 from events.models import SYSTEM
 from events.problems import Problem, invalid
 from events.schema import SchemaError, admit, check_admitted
 from events.transitions import perform
-from interrupts.lifecycle import APPROVE, DECISIONS
+from interrupts import receipts
+from interrupts.lifecycle import APPROVE, DECISIONS, REJECT
 from interrupts.models import Interrupt, title_of
+from reviews import rules
 from reviews.asking import Asking, Draft, draft
 from reviews.models import Kind
+from reviews.policies import Call
+from reviews.rules import Ruling
 
 REQUESTED = "hitl.interrupt.requested"
 DISABLED = "Human review is switched off on this server (HITL_ENABLED)."
@@ -30,7 +35,8 @@ def ask(by: Caller, body: dict[str, Any], *, key: str = "") -> tuple[Interrupt, 
     Raises:
         Problem: 400 for a schema or arguments that do not hold, and what :class:`Asking` raises.
     """
-    return _asking.one(_draft(by, body, key, fingerprint(body) if key else ""))
+    ruling = rules.rule(_call(by, body))
+    return _asking.one(_draft(by, body, ruling, key, fingerprint(body) if key else ""))
 
 
 def ask_all(
@@ -39,10 +45,10 @@ def ask_all(
     """Ask everything in *bodies*, or nothing; return each interrupt and whether it is new."""
     # A key stands for all that was asked with it: in other company it is another question.
     digest = fingerprint(bodies) if keys else ""
-    drafts = []
-    for number, (body, key) in enumerate(zip(bodies, keys or [""] * len(bodies), strict=True)):
+    drafts, rulings = [], rules.rule_all([_call(by, body) for body in bodies])
+    for number, (body, ruling) in enumerate(zip(bodies, rulings, strict=True)):
         with _named(f"items.{number}"):
-            drafts.append(_draft(by, body, key, digest, batch_id))
+            drafts.append(_draft(by, body, ruling, keys[number] if keys else "", digest, batch_id))
     return _asking.all(drafts)
 
 
@@ -55,8 +61,21 @@ def _named(at: str) -> Iterator[None]:
         raise invalid({f"{at}.{field}": texts for field, texts in problem.extra["errors"].items()}) from None
 
 
-def _draft(by: Caller, body: dict[str, Any], key: str, digest: str, batch_id: str = "") -> Draft[Interrupt]:
-    kind = Kind(body.get("type", Kind.APPROVAL))
+def call_of(interrupt: Interrupt, arguments: dict[str, Any]) -> Call:
+    """Return what policies judge of *interrupt* with these *arguments*."""
+    agent, session = str(interrupt.agent_id), interrupt.session_id
+    return Call(interrupt.kind, interrupt.tool_name, arguments, agent, session)
+
+
+def _call(by: Caller, body: dict[str, Any]) -> Call:
+    kind, tool = body.get("type", Kind.APPROVAL), body.get("tool_name", "")
+    return Call(kind, tool, body.get("tool_args", {}), by.agent, body.get("session_id", ""))
+
+
+def _draft(
+    by: Caller, body: dict[str, Any], ruling: Ruling, key: str, digest: str, batch_id: str = ""
+) -> Draft[Interrupt]:
+    kind = Kind(ruling.call.kind)
     arguments = body.get("tool_args", {})
     if (args_schema := body.get("args_schema")) is not None:
         _check_schema("args_schema", args_schema)
@@ -68,6 +87,7 @@ def _draft(by: Caller, body: dict[str, Any], key: str, digest: str, batch_id: st
         by,
         body,
         "int",
+        ruling,
         kind=kind,
         title=title_of(body["reason"]),
         agent_name=body.get("agent_name") or by.agent,
@@ -93,17 +113,29 @@ def _check_schema(field: str, schema: Any) -> None:
         raise invalid({field: [f"This is not a JSON Schema (2020-12): {error}"]}) from None
 
 
-def _wave_through(interrupt: Interrupt) -> None:
-    """Approve what is asked while nobody is asked."""
-    if settings.HITL_ENABLED or interrupt.kind not in (Kind.APPROVAL, Kind.CONFIRMATION):
-        return
+def _settle(interrupt: Interrupt) -> None:
+    """Answer at once what a policy denies, what was allowed in advance, or what nobody is to be asked."""
+    is_yes_or_no = interrupt.kind in (Kind.APPROVAL, Kind.CONFIRMATION)
+    if rules.is_denied(interrupt):
+        rules.deny(REJECT, interrupt)
+    elif is_yes_or_no and (granter := rules.granter_of(interrupt)):
+        receipt = receipts.issue(
+            interrupt, approvers=[granter], arguments=interrupt.tool_args, at=database_now()
+        )
+        _approve(interrupt, granter, {"receipt": receipt}, {"grant": interrupt.policy["grant"]["id"]})
+    elif is_yes_or_no and not settings.HITL_ENABLED:
+        _approve(interrupt, SYSTEM, {}, {"comment": DISABLED})
+
+
+def _approve(interrupt: Interrupt, name: str, answer: dict[str, Any], told: dict[str, Any]) -> None:
     perform(
         APPROVE,
         interrupt,
         actor=SYSTEM,
-        changes={"resolved_by": SYSTEM},
-        data={**interrupt.headline, "comment": DISABLED, "resolved_by": SYSTEM},
+        changes={"resolved_by": name},
+        child_changes=answer,
+        data={**interrupt.headline, **told, "resolved_by": name},
     )
 
 
-_asking: Asking[Interrupt] = Asking(REQUESTED, after=_wave_through)
+_asking: Asking[Interrupt] = Asking(REQUESTED, after=_settle)

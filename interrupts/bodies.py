@@ -15,6 +15,7 @@ from reviews.bodies import (
     WORDS,
     body,
 )
+from reviews.grants import Reach
 from reviews.models import Outcome
 
 REASON: Any = {**NOT_BLANK, "maxLength": 1000}
@@ -69,6 +70,7 @@ APPROVE = body(
     {"modifications": {"user_id": 124}, "comment": "124 is the right one."},
     modifications={"type": ["object", "null"], "description": "The arguments to use instead, whole."},
     approved_by=USER_ID,
+    grant={"enum": Reach.values, "description": "Allow in advance what follows; see `grants`."},
     **ON_WHAT_WAS_SHOWN,
 )
 REJECT = body({"reason": "Not authorized"}, reason=COMMENT, rejected_by=USER_ID, **ON_WHAT_WAS_SHOWN)

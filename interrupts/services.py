@@ -1,15 +1,20 @@
 """The verbs of an interrupt that has been asked: the only code that changes one."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from agents.callers import Caller
+from events import log
 from events.canonical import sha256
-from events.problems import Problem
+from events.clock import database_now
+from events.problems import Problem, invalid
 from events.schema import check_admitted
 from events.transitions import Transition, perform
+from interrupts import receipts
+from interrupts.asking import call_of
 from interrupts.lifecycle import (
     APPROVE,
     CANCEL,
@@ -23,8 +28,17 @@ from interrupts.lifecycle import (
     Decision,
 )
 from interrupts.models import Interrupt, title_of
+from reviews import grants, rules, voting
 from reviews import services as reviews
+from reviews.models import PolicyDecision
+from reviews.reviewers import is_asked, may_refuse
 from reviews.selectors import claim_is_free_for
+
+NOBODY_VOTED: dict[str, Any] = {
+    "policy": {}, "stage": 0, "reviewers": [], "votes": [], "escalations": 0,
+    "due_at": None, "remind_at": None, "escalate_at": None,
+}  # fmt: skip
+"""How an item begins again when something else is asked."""
 
 
 def approve(
@@ -34,8 +48,12 @@ def approve(
     modifications: dict[str, Any] | None = None,
     comment: str = "",
     content_hash: str = "",
+    grant: str = "",
 ) -> None:
     """Allow what *interrupt* asks, with other arguments where *modifications* are given.
+
+    Where several have to approve it this is one vote, and ends it only as the last. *grant* allows in advance
+    what follows: :class:`reviews.grants.Reach`.
 
     Raises:
         TransitionConflict: it is no longer open, or held by somebody else.
@@ -44,33 +62,45 @@ def approve(
     """
     if modifications is None:
         _must_allow(interrupt, Decision.APPROVE)
+        arguments, changes = interrupt.tool_args, {}
     else:
-        _must_allow(interrupt, Decision.EDIT)
-        if interrupt.args_schema is not None:
-            check_admitted(interrupt.args_schema, modifications, at="modifications")
-    _decide(
-        APPROVE,
-        interrupt,
-        by=by,
-        answer={"modifications": modifications},
-        comment=comment,
-        content_hash=content_hash,
-    )
+        arguments, changes = modifications, _edited(interrupt, by, modifications)
+
+    def end(columns: dict[str, Any]) -> None:
+        interrupt.policy = changes.get("policy", interrupt.policy)
+        approvers = [*(vote["by"] for vote in interrupt.votes), by.name]
+        receipt = receipts.issue(interrupt, approvers=approvers, arguments=arguments, at=database_now())
+        if grant:
+            grants.give(interrupt, grant, by=by, arguments=arguments)
+        _decide(
+            APPROVE,
+            interrupt,
+            by=by,
+            changes={**columns, **changes},
+            answer={"modifications": modifications},
+            kept={"receipt": receipt},
+            comment=comment,
+            content_hash=content_hash,
+        )
+
+    voting.approve(interrupt, APPROVE, end, by=by, content_hash=content_hash, comment=comment)
 
 
 def reject(
     interrupt: Interrupt, *, by: Caller, reason: str = "", comment: str = "", content_hash: str = ""
 ) -> None:
-    """Refuse what *interrupt* asks. Raises as :func:`approve` does."""
+    """Refuse what *interrupt* asks, whoever approved it before. Raises as :func:`approve` does."""
     _must_allow(interrupt, Decision.REJECT)
-    _decide(
-        REJECT,
-        interrupt,
-        by=by,
-        answer={"rejection_reason": reason},
-        comment=comment,
-        content_hash=content_hash,
-    )
+    with log.unit_of_work():
+        may_refuse(interrupt, by)
+        _decide(
+            REJECT,
+            interrupt,
+            by=by,
+            answer={"rejection_reason": reason},
+            comment=comment,
+            content_hash=content_hash,
+        )
 
 
 def respond(
@@ -80,14 +110,19 @@ def respond(
     _must_allow(interrupt, Decision.RESPOND)
     if interrupt.response_schema is not None:
         check_admitted(interrupt.response_schema, response, at="response")
-    _decide(
-        RESPOND,
-        interrupt,
-        by=by,
-        answer={"response": response},
-        comment=comment,
-        content_hash=content_hash,
-    )
+
+    def end(columns: dict[str, Any]) -> None:
+        _decide(
+            RESPOND,
+            interrupt,
+            by=by,
+            changes=columns,
+            answer={"response": response},
+            comment=comment,
+            content_hash=content_hash,
+        )
+
+    voting.approve(interrupt, RESPOND, end, by=by, content_hash=content_hash, votes_alone=False)
 
 
 def cancel(interrupt: Interrupt, *, by: Caller, reason: str = "") -> None:
@@ -100,21 +135,25 @@ def request_changes(interrupt: Interrupt, *, by: Caller, comment: str) -> None:
 
     Raises:
         TransitionConflict: it is no longer open, or held by somebody else.
+        Problem: 403 for who is not among the reviewers.
     """
-    perform(
-        REQUEST_CHANGES,
-        interrupt,
-        actor=by.actor,
-        changes={"changes_requested_at": Now()},
-        guards={"claimed": claim_is_free_for(by.user)},
-        data={**interrupt.headline, "comment": comment},
-    )
+    with log.unit_of_work():
+        may_refuse(interrupt, by)
+        perform(
+            REQUEST_CHANGES,
+            interrupt,
+            actor=by.actor,
+            changes={"changes_requested_at": Now()},
+            guards={"claimed": claim_is_free_for(by.user)},
+            data={**interrupt.headline, "comment": comment},
+        )
 
 
 def revise(interrupt: Interrupt, *, by: Caller, **content: Any) -> None:
     """Ask again with another ``reason``, ``tool_args`` or ``data``, after changes were requested.
 
-    What was shown before can no longer be approved: its ``content_hash`` is another.
+    What was shown before can no longer be approved: its ``content_hash`` is another. Votes lapse, and the
+    policies judge what is asked now.
 
     Raises:
         TransitionConflict: it is no longer open, or (``unasked``) nobody requested changes.
@@ -125,20 +164,26 @@ def revise(interrupt: Interrupt, *, by: Caller, **content: Any) -> None:
         check_admitted(interrupt.args_schema, revised["tool_args"], at="tool_args")
     told = {name: revised[name] for name in ("reason", "tool_args", "data")}
     content_hash = sha256(revised)
-    perform(
-        REVISE,
-        interrupt,
-        actor=by.actor,
-        changes={
-            "content_hash": content_hash,
-            "revision": F("revision") + 1,
-            "title": title_of(revised["reason"]),
-            "changes_requested_at": None,
-        },
-        child_changes=told,
-        guards={"unasked": Q(changes_requested_at__isnull=False)},
-        data={**interrupt.headline, **told, "content_hash": content_hash},
-    )
+    ruling = rules.rule(call_of(interrupt, revised["tool_args"]))
+    with log.unit_of_work():
+        perform(
+            REVISE,
+            interrupt,
+            actor=by.actor,
+            changes={
+                "content_hash": content_hash,
+                "revision": F("revision") + 1,
+                "title": title_of(revised["reason"]),
+                "changes_requested_at": None,
+                **NOBODY_VOTED,
+                **replace(ruling, grant=None).columns(interrupt.priority),
+            },
+            child_changes=told,
+            guards={"unasked": Q(changes_requested_at__isnull=False)},
+            data={**interrupt.headline, **told, "content_hash": content_hash},
+        )
+        if rules.is_denied(interrupt):
+            rules.deny(REJECT, interrupt)
 
 
 def consume(interrupt: Interrupt, *, by: Caller, tool_args: dict[str, Any]) -> None:
@@ -191,13 +236,16 @@ def _decide(
     answer: dict[str, Any],
     comment: str,
     content_hash: str,
+    changes: dict[str, Any] | None = None,
+    kept: dict[str, Any] | None = None,
 ) -> None:
+    """Move *interrupt* by *transition*; what is *kept* beside the answer stays out of the record."""
     perform(
         transition,
         interrupt,
         actor=by.actor,
-        changes=reviews.resolved_by(by),
-        child_changes=answer,
+        changes={**reviews.resolved_by(by), **(changes or {})},
+        child_changes={**answer, **(kept or {})},
         guards=reviews.deciding(interrupt, by, content_hash),
         data={
             **interrupt.headline,
@@ -209,6 +257,34 @@ def _decide(
         },
     )
     reviews.log_decision(interrupt, by, interrupt_id=interrupt.pk, tool=interrupt.tool_name)
+
+
+def _edited(interrupt: Interrupt, by: Caller, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns that change because other *arguments* are approved: they are judged again.
+
+    Raises:
+        Problem: 400 where editing is not taken, breaks ``args_schema``, or makes of the call one that
+            another policy denies, or that *by* alone may not approve under it.
+    """
+    _must_allow(interrupt, Decision.EDIT)
+    if interrupt.needs_several:
+        raise Problem(400, "decision_not_allowed", "Several people approve this: ask for changes instead.")
+    if interrupt.args_schema is not None:
+        check_admitted(interrupt.args_schema, arguments, at="modifications")
+    ruling = rules.rule(call_of(interrupt, arguments))
+    terms = ruling.verdict.terms
+    if ruling.verdict.decision == PolicyDecision.ALLOW or terms.get("id") == interrupt.policy.get("id"):
+        return {}
+    became = Interrupt(
+        agent_id=interrupt.agent_id,
+        priority=interrupt.priority,
+        policy=terms,
+        reviewers=ruling.stages[0]["reviewers"],
+    )
+    if rules.is_denied(became) or became.needs_several or not is_asked(became, by):
+        told = f"With these arguments the policy “{terms['name']}” is in force. Ask for changes instead."
+        raise invalid({"modifications": [told]})
+    return {"policy": terms}
 
 
 def _must_allow(interrupt: Interrupt, decision: Decision) -> None:

@@ -19,7 +19,6 @@ from reviews.api import (
     DECIDES,
     OPERATES,
     SHARED_ACCESS,
-    VIEW,
     ItemViewSet,
     decider,
     describe_shared,
@@ -27,6 +26,7 @@ from reviews.api import (
     sent,
 )
 from reviews.bodies import CLAIM
+from reviews.models import VIEW
 from reviews.openapi import TIMEOUT
 from reviews.waiting import timeout_of
 
@@ -42,6 +42,7 @@ class ActionRequestViewSet(ItemViewSet):
         **SHARED_ACCESS,
         "start_review": OPERATES,
         "progress": DECIDES,
+        "approve": DECIDES,
         "fulfill": DECIDES,
         "reveal": REVEALS,
         "ack": REVEALS,
@@ -112,6 +113,25 @@ class ActionRequestViewSet(ItemViewSet):
             done=body.get("done", []),
             undone=body.get("undone", []),
             note=body.get("note", ""),
+        )
+        return self.shown(asked)
+
+    @describe(
+        "Agree that it may be fulfilled",
+        body=bodies.APPROVE,
+        answer=ANSWER,
+        errors=WRITE_ERRORS,
+        description="Where its policy needs several people. The last of them fulfills it.",
+    )
+    @action(detail=True, methods=["post"])
+    def approve(self, request: Request, pk: str) -> Response:
+        body = sent(request, bodies.APPROVE)
+        asked = self.find(pk)
+        services.approve(
+            asked,
+            by=decider(self.caller, body, "approved_by"),
+            comment=body.get("comment", ""),
+            content_hash=body.get("content_hash", ""),
         )
         return self.shown(asked)
 

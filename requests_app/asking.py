@@ -6,12 +6,14 @@ from agents.callers import Caller
 from events.canonical import fingerprint
 from events.problems import invalid
 from requests_app import fields
+from requests_app.lifecycle import REJECT
 from requests_app.models import ActionRequest, RequestTemplate
+from reviews import rules
 from reviews.asking import Asking, Draft, draft
 from reviews.models import Kind, Priority
+from reviews.policies import Call
 
 CREATED = "hitl.request.created"
-_asking: Asking[ActionRequest] = Asking(CREATED)
 
 
 def create_request(by: Caller, *, key: str = "", **body: Any) -> tuple[ActionRequest, bool]:
@@ -37,11 +39,13 @@ def _draft(by: Caller, body: dict[str, Any], key: str) -> Draft[ActionRequest]:
         if checked := [field.name for field in fields.fields_of(required_fields) if field.check]:
             told = ["Only a template may say how an answer is checked."]
             raise invalid({f"required_fields.{name}.check": told for name in checked})
+    label, context = body.get("session_id", ""), body.get("context", {})
     return draft(
         ActionRequest,
         by,
         body,
         "har",
+        rules.rule(Call(body["request_type"], body["request_type"], context, by.agent, label)),
         kind=Kind(body["request_type"]),
         title=body["title"],
         agent_name=body.get("agent_id") or by.agent,
@@ -49,7 +53,7 @@ def _draft(by: Caller, body: dict[str, Any], key: str) -> Draft[ActionRequest]:
         body_digest=digest,
         description=body["description"],
         required_fields=required_fields,
-        context=body.get("context", {}),
+        context=context,
         workflow_id=body.get("workflow_id", ""),
         template=body.get("template", ""),
         checklist=[{"step": step, "done": False} for step in body.get("checklist", [])],
@@ -81,3 +85,12 @@ def _filled_in(body: dict[str, Any]) -> dict[str, Any]:
     if "expires_at" not in body:
         filled["expires_in"] = template.expires_in_hours * 3600
     return {**filled, **body}
+
+
+def _settle(request: ActionRequest) -> None:
+    """Reject at once what a policy denies."""
+    if rules.is_denied(request):
+        rules.deny(REJECT, request)
+
+
+_asking: Asking[ActionRequest] = Asking(CREATED, after=_settle)

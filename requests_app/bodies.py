@@ -61,6 +61,13 @@ FULFILL = body(
     user_id=USER_ID,
     content_hash=CONTENT_HASH,
 )
+APPROVE = body(
+    {"comment": "Within the budget."},
+    comment=COMMENT,
+    approved_by=USER_ID,
+    user_id=USER_ID,
+    content_hash=CONTENT_HASH,
+)
 REJECT = body(
     {"reason": "We have no contract with them.", "code": "cannot_be_done"},
     required=("reason",),

@@ -7,7 +7,7 @@
            ├─ fulfill ───────────────────┼──▶ fulfilled
            ├─ reject ────────────────────┼──▶ rejected
            ├─ cancel ────────────────────┼──▶ cancelled
-           └─ (deadline) ────────────────┴──▶ expired
+           └─ (deadline) ────────────────┴──▶ expired, or rejected where a policy says so
 
 What was fulfilled with secrets is revealed to its agent under a lease and ends by being acknowledged, or
 purged when nobody fetches it.
@@ -25,10 +25,13 @@ FULFILL = Transition("fulfill", OPEN, "hitl.request.fulfilled", Status.FULFILLED
 REJECT = Transition("reject", OPEN, "hitl.request.rejected", Status.REJECTED, final=True)
 CANCEL = Transition("cancel", OPEN, "hitl.request.cancelled", Status.CANCELLED, final=True)
 EXPIRE = Transition("expire", OPEN, "hitl.request.expired", Status.EXPIRED, final=True, when_overdue=True)
+REJECT_OVERDUE = Transition(
+    "reject overdue", OPEN, "hitl.request.rejected", Status.REJECTED, final=True, when_overdue=True
+)
 PROGRESS = Transition("note progress", OPEN, "hitl.item.progressed")
 
 REVEAL = Transition("reveal", FULFILLED, "hitl.item.revealed", any_time=True)
 ACKNOWLEDGE = Transition("acknowledge", FULFILLED, "hitl.item.consumed", any_time=True)
 PURGE = Transition("purge", FULFILLED, "hitl.item.purged", any_time=True)
 
-ON_TIMEOUT = {OnTimeout.EXPIRE: EXPIRE}
+ON_TIMEOUT = {OnTimeout.EXPIRE: EXPIRE, OnTimeout.REJECT: REJECT_OVERDUE}

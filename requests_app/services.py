@@ -30,7 +30,9 @@ from requests_app.lifecycle import (
 from requests_app.models import ActionRequest, RejectionCode, Secret
 from requests_app.probes import check_answers
 from reviews import services as reviews
+from reviews import voting
 from reviews.lifecycle import OPEN, Status
+from reviews.reviewers import may_refuse
 from reviews.selectors import claim_is_free_for
 
 BATCH = 500
@@ -110,12 +112,13 @@ def fulfill(
     """
     plain, secret = _checked(request, response_data)
     told = {"response_data": plain, "notes": notes}
-    with log.unit_of_work():
+
+    def end(columns: dict[str, Any]) -> None:
         perform(
             FULFILL,
             request,
             actor=by.actor,
-            changes=reviews.resolved_by(by),
+            changes={**reviews.resolved_by(by), **columns},
             child_changes={**told, "sealed_fields": list(secret)},
             guards=reviews.deciding(request, by, content_hash),
             data={
@@ -127,7 +130,20 @@ def fulfill(
             },
         )
         secrets.seal(request, secret)
+
+    voting.approve(request, FULFILL, end, by=by, content_hash=content_hash, votes_alone=False)
     _log(request, by)
+
+
+def approve(request: ActionRequest, *, by: Caller, comment: str = "", content_hash: str = "") -> None:
+    """Agree that *request* may be fulfilled, where its policy needs several; the last of them fulfills it.
+
+    Raises:
+        TransitionConflict: it is no longer open, or held; (``voted``) they voted before; (``last``) only
+            fulfilling it is missing.
+        Problem: 403 for who may not approve this; 412 as :func:`fulfill`.
+    """
+    voting.approve(request, FULFILL, None, by=by, content_hash=content_hash, comment=comment)
 
 
 def _checked(request: ActionRequest, response_data: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -163,21 +179,23 @@ def reject(
     content_hash: str = "",
 ) -> None:
     """Turn *request* down, and tell the agent why. Raises as :func:`fulfill` does."""
-    perform(
-        REJECT,
-        request,
-        actor=by.actor,
-        changes=reviews.resolved_by(by),
-        child_changes={"rejection_reason": reason, "rejection_code": code},
-        guards=reviews.deciding(request, by, content_hash),
-        data={
-            **request.headline,
-            "rejection_reason": reason,
-            "rejection_code": code,
-            "rejected_by": by.name,
-            "resolved_by": by.name,
-        },
-    )
+    with log.unit_of_work():
+        may_refuse(request, by)
+        perform(
+            REJECT,
+            request,
+            actor=by.actor,
+            changes=reviews.resolved_by(by),
+            child_changes={"rejection_reason": reason, "rejection_code": code},
+            guards=reviews.deciding(request, by, content_hash),
+            data={
+                **request.headline,
+                "rejection_reason": reason,
+                "rejection_code": code,
+                "rejected_by": by.name,
+                "resolved_by": by.name,
+            },
+        )
     _log(request, by)
 
 

@@ -14,9 +14,8 @@ from django.views.generic import View
 
 from agents.callers import Caller, of_user
 from events.changelist import ReadOnlyAdmin
-from reviews.api import DECIDE, VIEW
 from reviews.lifecycle import FINAL
-from reviews.models import Priority, ReviewItem
+from reviews.models import DECIDE, VIEW, Priority, ReviewItem
 from reviews.selectors import BY_URGENCY, is_open, is_overdue
 from reviews.templatetags.items import PRIORITIES, kind_chip
 

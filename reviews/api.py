@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
+from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.utils.http import content_disposition_header
 from drf_spectacular.utils import extend_schema_view
@@ -27,12 +28,11 @@ from reviews.bodies import Schema
 from reviews.conflicts import conflict
 from reviews.file_types import TYPES
 from reviews.filters import StrictFilterSet
-from reviews.models import ReviewItem
+from reviews.models import DECIDE, VIEW, ReviewItem
 from reviews.paging import page
 from reviews.selectors import one
 from reviews.statistics import statistics
 
-VIEW, DECIDE = "reviews.view_reviewitem", "reviews.decide_reviewitem"
 ASKS = Access(scope=CREATE)
 READS = Access(scope=READ, permission=VIEW)
 DECIDES = Access(scope=ON_BEHALF, permission=DECIDE)
@@ -45,6 +45,7 @@ SHARED_ACCESS = {
     "reject": DECIDES,
     "cancel": Access(scope=CANCEL, permission=DECIDE),
     "release": OPERATES,
+    "reassign": OPERATES,
     "comments": Access(scope=CREATE, permission=VIEW),
     "attachments": Access(scope=CREATE, permission=DECIDE),
     "attachment": READS,
@@ -125,6 +126,13 @@ class ItemViewSet(CallerViewSet):
         services.release(item, by=self.caller)
 
     @action(detail=True, methods=["post"])
+    def reassign(self, request: Request, pk: str) -> Response:
+        body = sent(request, bodies.REASSIGN)
+        item = self.find(pk)
+        services.reassign(item, by=self.caller, to=user_called("to", body["to"]))
+        return self.shown(item)
+
+    @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: str) -> Response:
         body = sent(request, bodies.CANCEL)
         item = self.find(pk)
@@ -168,6 +176,9 @@ def describe_shared(component: str, *filters: Any) -> Callable[[type[T]], type[T
         ),
         retrieve=describe("Show one with its history", answer=answer),
         release=describe("Give it back", body=bodies.CLAIM, answer=answer, errors=WRITE_ERRORS),
+        reassign=describe(
+            "Hand it to somebody else", body=bodies.REASSIGN, answer=answer, errors=WRITE_ERRORS
+        ),
         cancel=describe("Take it back", body=bodies.CANCEL, answer=answer, errors=WRITE_ERRORS),
         comments=describe(
             "Comment on it",
@@ -201,6 +212,14 @@ def sent(request: Request, schema: Schema) -> dict[str, Any]:
     body: dict[str, Any] = request.data if isinstance(request.data, dict) else {}
     check(schema, body)
     return body
+
+
+def user_called(field: str, name: str) -> User:
+    """Return the user that *field* of a body names; Problem 400 when there is none."""
+    user = User.objects.filter(username=name, is_active=True).first()
+    if user is None:
+        raise invalid({field: ["There is no such person here."]})
+    return user
 
 
 def decider(caller: Caller, body: dict[str, Any], *names: str) -> Caller:

@@ -21,6 +21,7 @@ from reviews.bodies import YEAR_SECONDS, expiry_of, priority_of
 from reviews.creation import Deadline, insert
 from reviews.lifecycle import Status
 from reviews.models import ReviewItem
+from reviews.rules import Ruling
 from reviews.selectors import open_count
 
 Item = TypeVar("Item", bound=ReviewItem)
@@ -35,13 +36,18 @@ class Draft(NamedTuple, Generic[Item]):
     deadline: Deadline
 
 
-def draft(model: type[Item], by: Caller, body: dict[str, Any], prefix: str, **fields: Any) -> Draft[Item]:
+def draft(
+    model: type[Item], by: Caller, body: dict[str, Any], prefix: str, ruling: Ruling, **fields: Any
+) -> Draft[Item]:
     """Return the draft of an item: *fields* are its kind's own, the others are read from *body*.
+
+    What the policy in force says about reviewers, deadline and silence stands above what *body* says.
 
     Raises:
         Problem: the deadline has passed, or is more than a year ahead.
     """
-    deadline = expiry_of(body, settings.HITL_DEFAULT_EXPIRATION_HOURS * 3600)
+    priority = priority_of(body.get("priority", "medium"))
+    deadline = _deadline(body, ruling)
     if not (_is_ahead(deadline[1]) or _was_asked(model, by, fields["idempotency_key"])):
         raise invalid({"expires_at": ["The deadline must lie in the future, at most a year ahead."]})
     item = model(
@@ -50,9 +56,9 @@ def draft(model: type[Item], by: Caller, body: dict[str, Any], prefix: str, **fi
         agent_id=by.agent,
         session_id=body.get("session_id", ""),
         run_id=body.get("run_id", ""),
-        priority=priority_of(body.get("priority", "medium")),
-        on_timeout=body.get("on_timeout", "expire"),
+        priority=priority,
         metadata=body.get("metadata", {}),
+        **{"on_timeout": body.get("on_timeout", "expire"), **ruling.columns(priority)},
         **fields,
     )
     item.content_hash = item.stored_hash()
@@ -148,6 +154,15 @@ def _replayed(draft: Item) -> Item:
             "This Idempotency-Key was used for another body. Take a new one.",
         )
     return earlier
+
+
+def _deadline(body: dict[str, Any], ruling: Ruling) -> Deadline:
+    """Return the deadline that *body* names, or that of the policy where it is sooner or the only one."""
+    latest = ruling.expires_in
+    seconds, moment = expiry_of(body, latest or settings.HITL_DEFAULT_EXPIRATION_HOURS * 3600)
+    if latest and moment is not None and moment - database_now() > dt.timedelta(seconds=latest):
+        return latest, None
+    return (min(seconds, latest), None) if latest and seconds is not None else (seconds, moment)
 
 
 def _is_ahead(moment: dt.datetime | None) -> bool:

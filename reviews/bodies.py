@@ -70,6 +70,7 @@ def body(example: dict[str, Any], *, required: tuple[str, ...] = (), **propertie
 WORDS: Schema = {**COMMENT, **NOT_BLANK}
 CLAIM = body({}, user_id=USER_ID)
 COMMENTS = body({"body": "I am asking the owner."}, required=("body",), body=WORDS, user_id=USER_ID)
+REASSIGN = body({"to": "bob"}, required=("to",), to={**LABEL, "description": "A user name."})
 CANCEL = body({"reason": "No longer needed"}, reason=COMMENT, user_id=USER_ID)
 
 
@@ -88,10 +89,19 @@ def expiry_of(sent: dict[str, Any], default_seconds: int) -> tuple[int | None, d
         return int(sent.get("expires_in", default_seconds)), None  # JSON Schema takes 60.0 for one too
     if "expires_in" in sent:
         raise invalid({"expires_at": ["Give either expires_in or expires_at."]})
+    return None, moment_of("expires_at", sent["expires_at"])
+
+
+def moment_of(field: str, text: str) -> dt.datetime:
+    """Read the moment in *field* of a body.
+
+    Raises:
+        Problem: it is none, or has no time zone.
+    """
     try:
-        moment = dt.datetime.fromisoformat(sent["expires_at"])
+        moment = dt.datetime.fromisoformat(text)
         if moment.tzinfo is None:
-            raise invalid({"expires_at": ["Say the time zone, as in 2030-01-31T12:00:00Z."]})
-        return None, moment.astimezone(dt.UTC)
+            raise invalid({field: ["Say the time zone, as in 2030-01-31T12:00:00Z."]})
+        return moment.astimezone(dt.UTC)
     except (ValueError, OverflowError):
-        raise invalid({"expires_at": ["Write a moment as in 2030-01-31T12:00:00Z."]}) from None
+        raise invalid({field: ["Write a moment as in 2030-01-31T12:00:00Z."]}) from None

@@ -13,6 +13,9 @@ GUARDS = {
     "claimed": "{claimed_by} is working on this. Wait for them to release it.",
     "spent": "This approval was consumed at {consumed_at}; it holds once.",
     "reported": "The outcome is already recorded: {outcome}.",
+    "voted": "You have voted on this, or somebody voted in your place.",
+    "votes": "Others have to approve this before it can be answered. Approve it, and they are asked.",
+    "last": "Enough people approved this. What is missing is the answer itself.",
     "unasked": "Nobody has asked for changes, so there is nothing to revise.",
 }
 GONE = {

@@ -25,12 +25,11 @@ from events.transitions import TransitionConflict
 from events.untrusted import marked, visible
 from reviews import presentation, services
 from reviews.admin import FRAGMENT
-from reviews.api import DECIDE
 from reviews.attachments import of_item
 from reviews.conflicts import conflict
 from reviews.forms import CommentForm, DecisionForm, Verb
 from reviews.lifecycle import CLAIM, OPEN
-from reviews.models import Kind
+from reviews.models import DECIDE, Kind
 from reviews.selectors import claim_is_free_for, inbox
 from reviews.templatetags.items import page_of
 

@@ -32,4 +32,8 @@ NOBODY_ANSWERED = "Nobody answered in time."
 
 CLAIM = Transition("claim", sources=OPEN, event="hitl.item.claimed")
 RELEASE = Transition("release", sources=OPEN, event="hitl.item.released")
+REASSIGN = Transition("reassign", sources=OPEN, event="hitl.item.reassigned")
+VOTE = Transition("vote", sources=OPEN, event="hitl.item.voted")
+REMIND = Transition("remind", sources=OPEN, event="hitl.item.reminded", quiet=True)
+ESCALATE = Transition("escalate", sources=OPEN, event="hitl.item.escalated", quiet=True)
 ATTACH = Transition("attach", sources=OPEN, event="hitl.item.attachment_added")

@@ -34,6 +34,8 @@ TIME_OR_NONE = {"type": ["string", "null"], "format": "date-time"}
 TEXT = {"type": "string"}
 TEXT_OR_NONE = {"type": ["string", "null"]}
 OBJECT = {"type": "object", "additionalProperties": True}
+OBJECT_OR_NONE = {"type": ["object", "null"], "additionalProperties": True}
+TEXTS = {"type": "array", "items": TEXT}
 SHARED: dict[str, Any] = {
     "id": TEXT,
     "title": TEXT,
@@ -48,7 +50,13 @@ SHARED: dict[str, Any] = {
     "content_hash": TEXT,
     "revision": {"type": "integer"},
     "version": {"type": "integer"},
-    "stage": {"type": "integer"},
+    "policy": {**OBJECT_OR_NONE, "description": "The policy in force, as it read when it was asked."},
+    "policy_note": TEXT,
+    "approval_message": TEXT,
+    "stage": {"type": "integer", "description": "Of the policy's stages, from 0."},
+    "reviewers": {**TEXTS, "description": "The groups asked now; none: whoever may decide."},
+    "votes": {"type": "array", "items": OBJECT},
+    "due_at": TIME_OR_NONE,
     "claimed_by": TEXT_OR_NONE,
     "claimed_until": TIME_OR_NONE,
     "resolved_by": TEXT_OR_NONE,

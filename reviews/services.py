@@ -5,18 +5,20 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from agents.callers import Caller
+from agents.callers import Caller, of_user
 from events import log
 from events.ids import new_id
 from events.models import SYSTEM, Event
 from events.problems import Problem, invalid
 from events.transitions import Transition, perform, perform_all
 from reviews.attachments import delete_files
-from reviews.lifecycle import CLAIM, FINAL, NOBODY_ANSWERED, RELEASE, OnTimeout
-from reviews.models import ReviewItem
+from reviews.lifecycle import CLAIM, FINAL, NOBODY_ANSWERED, REASSIGN, RELEASE, OnTimeout
+from reviews.models import DECIDE, ReviewItem
+from reviews.reviewers import is_asked
 from reviews.selectors import claim_is_free_for, is_overdue
 
 logger = structlog.get_logger(__name__)
@@ -98,6 +100,26 @@ def release(item: ReviewItem, *, by: Caller) -> None:
         TransitionConflict: it is no longer open, or (``claimed``) somebody else holds it.
     """
     perform(RELEASE, item, actor=by.actor, changes=HELD_BY_NOBODY, guards={"claimed": releasable_by(by)})
+
+
+def reassign(item: ReviewItem, *, by: Caller, to: User) -> None:
+    """Hand *item* to somebody who may answer it; they hold it for the next minutes.
+
+    Raises:
+        TransitionConflict: it is no longer open, or (``claimed``) somebody else holds it.
+        Problem: 400 when *to* could not answer it.
+    """
+    with log.unit_of_work():
+        if not (to.is_active and to.has_perm(DECIDE) and is_asked(item, of_user(to))):
+            raise invalid({"to": [f"{to.username} may not answer this."]})
+        perform(
+            REASSIGN,
+            item,
+            actor=by.actor,
+            changes={**held_by(of_user(to)), "assignee": to},
+            guards={"claimed": releasable_by(by)},
+            data={"kind": item.kind, "title": item.title, "to": to.username},
+        )
 
 
 def comment(item: ReviewItem, *, by: Caller, body: str) -> dict[str, Any]:

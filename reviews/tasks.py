@@ -3,10 +3,22 @@
 from celery import shared_task
 
 from events import jobs
-from reviews import services
+from reviews import follow_up, services
 
 
 @shared_task
 def cleanup_resolved_items() -> None:
     """Daily: delete what was resolved long ago; the record stays."""
     jobs.once("cleanup_resolved_items", services.cleanup, every=86_400, lease=3_600)
+
+
+@shared_task
+def remind_of_items() -> None:
+    """Every 30 s: remind of what its policy does not want to wait longer."""
+    jobs.once("remind_of_items", follow_up.remind, every=30, lease=20)
+
+
+@shared_task
+def escalate_items() -> None:
+    """Every 30 s: ask other groups besides, for what was not answered."""
+    jobs.once("escalate_items", follow_up.escalate, every=30, lease=20)

@@ -2,9 +2,10 @@
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import reviews.models.policies
 from django.conf import settings
 from django.db import migrations, models
+
+import reviews.models.policies
 
 
 class Migration(migrations.Migration):

@@ -1,9 +1,12 @@
 """The rows: items and what is attached to them; policies, delegations and grants."""
 
 from reviews.models.items import (
+    DECIDE,
+    EVERYBODY,
     FAMILIES,
     INTERRUPTS,
     REQUESTS,
+    VIEW,
     Attachment,
     Kind,
     Outcome,
@@ -11,20 +14,23 @@ from reviews.models.items import (
     ReviewItem,
     noun_of,
 )
-from reviews.models.policies import Delegation, Grant, Policy, Ruling
+from reviews.models.policies import Delegation, Grant, Policy, PolicyDecision
 
 __all__ = [
+    "DECIDE",
+    "EVERYBODY",
     "FAMILIES",
     "INTERRUPTS",
     "REQUESTS",
+    "VIEW",
     "Attachment",
     "Delegation",
     "Grant",
     "Kind",
     "Outcome",
     "Policy",
+    "PolicyDecision",
     "Priority",
     "ReviewItem",
-    "Ruling",
     "noun_of",
 ]

@@ -60,6 +60,10 @@ def _timed(column: str) -> Q:
     return Q((f"{column}__isnull", False))
 
 
+VIEW, DECIDE = "reviews.view_reviewitem", "reviews.decide_reviewitem"
+EVERYBODY: dict[str, Any] = {"name": "", "reviewers": [], "required_approvals": 1}
+"""The only stage of what no policy is about: one person who may decide."""
+
 _open = Q(status__in=sorted(OPEN))
 _answered_interrupt = Q(kind__in=INTERRUPTS, response_time__isnull=False)
 _answered_request = Q(kind__in=REQUESTS, response_time__isnull=False)
@@ -194,6 +198,21 @@ class ReviewItem(Subject):
     def asked(self) -> dict[str, Any]:
         """Return what the event of its creation says: the headline and all that was sent to be read."""
         raise NotImplementedError
+
+    @property
+    def stages(self) -> list[dict[str, Any]]:
+        """Return the stages of the policy in force, each ``{name, reviewers, required_approvals}``."""
+        found: list[dict[str, Any]] = self.policy.get("stages") or [EVERYBODY]
+        return found
+
+    @property
+    def needs_several(self) -> bool:
+        """Say whether more than one person has to approve it."""
+        return bool(sum(stage["required_approvals"] for stage in self.stages) > 1)
+
+    @property
+    def is_high_risk(self) -> bool:
+        return self.priority >= Priority.HIGH or bool(self.policy.get("high_risk"))
 
     def stored_hash(self) -> str:
         """Take the hash anew: what was changed behind the API has another than ``content_hash``."""

@@ -22,7 +22,7 @@ SUBJECTS = [
 ]
 
 
-class Ruling(models.TextChoices):
+class PolicyDecision(models.TextChoices):
     """What a policy says about a call."""
 
     ALLOW = "allow"
@@ -55,7 +55,7 @@ class Policy(models.Model):
     pattern = models.CharField(max_length=255, default=ANYTHING)
     agent_pattern = models.CharField(max_length=255, default=ANYTHING)
     when = models.CharField(max_length=2_000, blank=True)
-    decision = models.CharField(max_length=8, choices=Ruling, default=Ruling.ASK)
+    decision = models.CharField(max_length=8, choices=PolicyDecision, default=PolicyDecision.ASK)
     note = models.TextField(blank=True, max_length=1_000)
     approval_message = models.TextField(blank=True, max_length=1_000)
     reviewers: Any = models.JSONField(default=list, blank=True)
@@ -76,7 +76,9 @@ class Policy(models.Model):
         ordering = ["priority", "created_at", "id"]
         verbose_name_plural = "policies"
         constraints = [
-            models.CheckConstraint(name="policy_decision_known", condition=Q(decision__in=list(Ruling))),
+            models.CheckConstraint(
+                name="policy_decision_known", condition=Q(decision__in=list(PolicyDecision))
+            ),
         ]
 
     def __str__(self) -> str:

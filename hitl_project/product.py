@@ -1,0 +1,46 @@
+"""Read the settings of the product that are more than a number: business hours and tool permissions."""
+
+import json
+from typing import Any, cast
+
+import jsonschema_rs
+from django.core.exceptions import ImproperlyConfigured
+
+from reviews.hours import BusinessHours, read_hours
+
+TOOL_PERMISSIONS = {
+    "type": "object",
+    "propertyNames": {"minLength": 1, "maxLength": 80},
+    "additionalProperties": {
+        "type": "object",
+        "properties": {
+            "require_approval": {"type": "boolean"},
+            "allow_auto": {"type": "boolean"},
+            "approval_message": {"type": "string", "maxLength": 1_000},
+            "note": {"type": "string", "maxLength": 1_000},
+        },
+        "additionalProperties": False,
+    },
+}
+
+
+def tool_permissions(text: str) -> dict[str, dict[str, Any]]:
+    """Read the policies that an installation begins with, as JSON: what holds, by tool name or pattern."""
+    try:
+        found = json.loads(text or "{}")
+        jsonschema_rs.validate(TOOL_PERMISSIONS, found)
+    except (ValueError, jsonschema_rs.ValidationError) as problem:
+        told = str(problem).splitlines()[0]
+        raise ImproperlyConfigured(
+            'HITL_TOOL_PERMISSIONS must read like {"delete_user": {"require_approval": true,'
+            f' "approval_message": "…"}}, "*": {{"require_approval": false}}}}: {told}'
+        ) from None
+    return cast(dict[str, dict[str, Any]], found)
+
+
+def business_hours(text: str, zone: str, holidays: list[str]) -> BusinessHours:
+    """Read the hours that a policy counts which counts no others."""
+    try:
+        return read_hours(text, zone, holidays)
+    except ValueError as problem:
+        raise ImproperlyConfigured(str(problem)) from None

@@ -1,0 +1,85 @@
+"""What happens while nobody answers: a reminder, then other groups are asked, then the deadline."""
+
+import datetime as dt
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from events.clock import database_now, iso
+from events.models import SYSTEM
+from events.transitions import Transition, TransitionConflict, perform
+from reviews.lifecycle import ESCALATE, REMIND
+from reviews.models import Policy, Priority, ReviewItem
+from reviews.selectors import is_open
+
+BATCH = 500
+
+
+def moments(policy: Policy, priority: int) -> dict[str, dt.datetime | None]:
+    """Return when an item asked now under *policy* is due, to be reminded of, and to be escalated."""
+    sla = policy.sla.get(Priority(priority).label)
+    steps = policy.escalation
+    if not (sla or policy.remind_after or steps):
+        return {}
+    now = database_now()
+    return {
+        "due_at": _later(now, sla, policy.business_hours),
+        "remind_at": _later(now, policy.remind_after, policy.business_hours),
+        "escalate_at": _later(now, steps[0].get("after", sla), policy.business_hours) if steps else None,
+    }
+
+
+def remind() -> int:
+    """Remind of what was not answered by its ``remind_at``; return of how many."""
+    count = 0
+    while items := list(_due("remind_at")):
+        count += sum(_move(REMIND, item, {"remind_at": None}, {}) for item in items)
+    return count
+
+
+def escalate() -> int:
+    """Ask another group besides, for what was not answered by its ``escalate_at``; return for how many."""
+    count = 0
+    while items := list(_due("escalate_at")):
+        count += sum(_escalate(item) for item in items)
+    return count
+
+
+def _escalate(item: ReviewItem) -> bool:
+    steps, number = item.policy.get("escalation", []), item.escalations
+    if number >= len(steps):
+        return _move(ESCALATE, item, {"escalate_at": None}, {})
+    following = steps[number + 1] if number + 1 < len(steps) else {}
+    after = following and following.get("after", item.policy.get("sla_seconds"))
+    group = steps[number]["to"]
+    # Where everybody may answer, nobody is to be kept out by asking somebody in particular.
+    asked = [*item.reviewers, group] if item.reviewers else []
+    changes = {
+        "reviewers": asked,
+        "escalations": number + 1,
+        "escalate_at": _later(database_now(), after or None, bool(item.policy.get("business_hours"))),
+    }
+    return _move(ESCALATE, item, changes, {"to": group, "reviewers": asked})
+
+
+def _move(transition: Transition, item: ReviewItem, changes: dict[str, Any], told: dict[str, Any]) -> bool:
+    data = {"kind": item.kind, "title": item.title, "due_at": iso(item.due_at), **told}
+    try:
+        perform(transition, item, actor=SYSTEM, changes=changes, data=data)
+    except TransitionConflict:  # answered meanwhile
+        return False
+    return True
+
+
+def _due(column: str) -> QuerySet[ReviewItem]:
+    return ReviewItem.objects.filter(is_open(), **{f"{column}__lte": Now()}).order_by(column)[:BATCH]
+
+
+def _later(start: dt.datetime, seconds: int | None, in_business_hours: bool) -> dt.datetime | None:
+    if not seconds:
+        return None
+    if in_business_hours:
+        return settings.HITL_BUSINESS_HOURS.after(start, seconds)
+    return start + dt.timedelta(seconds=seconds)

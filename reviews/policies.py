@@ -1,0 +1,164 @@
+"""Which policy is in force for a call, and what it asks for: without a database, so that it can be tried.
+
+    first active policy, by its order, whose agent, kind and name patterns match and whose condition holds
+        allow   no person is asked; what is asked all the same is put to a person
+        ask     a person decides: ``reviewers``, or one group after another in ``stages``
+        deny    nobody may allow it
+    none        allow
+
+A condition that fails does not let a call slip to the next policy: its own is in force, and asks.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import translate
+from functools import lru_cache
+from itertools import combinations
+from typing import Any
+
+from reviews.conditions import Condition, ConditionFailed
+from reviews.models import INTERRUPTS, Policy, PolicyDecision
+from reviews.models.policies import ANYTHING, INTERRUPT, REQUEST
+
+IN_FORCE = ("id", "name", "version", "note", "approval_message", "high_risk", "business_hours")
+"""What of a policy an item keeps, beside the stages and what else follows from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Be what a policy judges: a tool call, or an action request with its type and context.
+
+    ``name`` is the tool's, or the request's type.
+    """
+
+    kind: str
+    name: str
+    args: dict[str, Any]
+    agent: str
+    session_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Say what is decided about a call, by which rule (None: none matches), and why a condition failed.
+
+    ``depends_on_arguments`` is False where other arguments would have the same verdict.
+    """
+
+    decision: PolicyDecision
+    rule: "Rule | None" = None
+    failure: str = ""
+    depends_on_arguments: bool = False
+
+    @property
+    def terms(self) -> dict[str, Any]:
+        """Return what an item keeps of the policy in force; nothing where there is none."""
+        if self.rule is None:
+            return {}
+        failed = {"failure": self.failure} if self.failure else {}
+        return {**self.rule.terms, "decision": self.decision.value, **failed}
+
+
+class Rule:
+    """Hold a policy ready to be held against calls.
+
+    Raises:
+        ConditionError: its condition does not compile.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.decision = PolicyDecision(policy.decision)
+        self.condition = Condition(policy.when) if policy.when.strip() else None
+        self.stages = stages_of(policy)
+        self.terms = {
+            **{name: getattr(policy, name) for name in IN_FORCE},
+            "stages": self.stages,
+            "escalation": policy.escalation,
+        }
+
+    def covers(self, call: Call) -> bool:
+        """Say whether agent, kind and name match, whatever the arguments are."""
+        policy = self.policy
+        return (
+            _is_kind(policy.kind, call.kind)
+            and matches(policy.pattern, call.name)
+            and matches(policy.agent_pattern, call.agent)
+        )
+
+
+def judge(rules: Iterable[Rule], call: Call) -> Verdict:
+    """Return the verdict of the first of *rules* that matches *call*."""
+    depends = False
+    for rule in rules:
+        if not rule.covers(call):
+            continue
+        if rule.condition is None:
+            return Verdict(rule.decision, rule, depends_on_arguments=depends)
+        depends = True
+        try:
+            if rule.condition.holds(call.args, call.agent, call.session_id):
+                return Verdict(rule.decision, rule, depends_on_arguments=True)
+        except ConditionFailed as failure:
+            return Verdict(PolicyDecision.ASK, rule, str(failure), depends_on_arguments=True)
+    return Verdict(PolicyDecision.ALLOW, depends_on_arguments=depends)
+
+
+def stages_of(policy: Policy) -> list[dict[str, Any]]:
+    """Return who answers, one stage after another, each ``{name, reviewers, required_approvals}``."""
+    if policy.stages:
+        return [
+            {
+                "name": stage.get("name") or f"Stage {number}",
+                "reviewers": stage.get("reviewers", []),
+                "required_approvals": stage.get("required_approvals", 1),
+            }
+            for number, stage in enumerate(policy.stages, 1)
+        ]
+    return [{"name": "", "reviewers": policy.reviewers, "required_approvals": policy.required_approvals}]
+
+
+def approvals_needed(terms: dict[str, Any]) -> int:
+    """Return how many people have to approve under the policy that *terms* are of."""
+    return sum(stage["required_approvals"] for stage in terms.get("stages", ())) or 1
+
+
+def unmanned(stages: Sequence[dict[str, Any]], members: dict[str, set[str]]) -> list[int]:
+    """Return the numbers of stages that together need more people than their groups have.
+
+    Nobody votes in two stages, so what counts are the different people of any stages taken together (Hall's
+    condition). A stage without groups is open to everybody and never lacks anybody.
+    """
+    closed = [number for number, stage in enumerate(stages) if stage["reviewers"]]
+    for size in range(1, len(closed) + 1):
+        for chosen in combinations(closed, size):
+            people = {name for n in chosen for group in stages[n]["reviewers"] for name in members[group]}
+            if len(people) < sum(stages[n]["required_approvals"] for n in chosen):
+                return list(chosen)
+    return []
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Say whether the glob *pattern* matches *name*, in any case and however its letters are encoded."""
+    return pattern == ANYTHING or _compiled(_plain(pattern)).match(_plain(name)) is not None
+
+
+def _plain(text: str) -> str:
+    # An agent must not get around a rule by another case, wide letters or characters nobody sees.
+    folded = unicodedata.normalize("NFKC", text).casefold().strip()
+    return "".join(character for character in folded if unicodedata.category(character) != "Cf")
+
+
+@lru_cache(4_096)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(translate(pattern))
+
+
+def _is_kind(wanted: str, kind: str) -> bool:
+    if wanted == INTERRUPT:
+        return kind in INTERRUPTS
+    if wanted == REQUEST:
+        return kind not in INTERRUPTS
+    return wanted in (ANYTHING, kind)
