@@ -7,9 +7,11 @@ from django.db.models.functions import Now
 
 from agents.callers import Caller
 from events.canonical import sha256
+from events.clock import database_now
 from events.problems import Problem
 from events.schema import check_admitted
 from events.transitions import Transition, perform
+from interrupts import receipts
 from interrupts.lifecycle import (
     APPROVE,
     CANCEL,
@@ -52,7 +54,7 @@ def approve(
         APPROVE,
         interrupt,
         by=by,
-        answer={"modifications": modifications},
+        answer={"modifications": modifications, "receipt": _receipt(interrupt, by, modifications)},
         comment=comment,
         content_hash=content_hash,
     )
@@ -141,16 +143,21 @@ def revise(interrupt: Interrupt, *, by: Caller, **content: Any) -> None:
     )
 
 
-def consume(interrupt: Interrupt, *, by: Caller, tool_args: dict[str, Any]) -> None:
+def consume(
+    interrupt: Interrupt, *, by: Caller, tool_args: dict[str, Any], receipt: str | None = None
+) -> None:
     """Spend the approval of *interrupt*, once, for exactly the arguments that were approved.
 
     Raises:
         TransitionConflict: it is not approved, or (``spent``) it was consumed before.
         Problem: 412 for other arguments, and (by the conflict ``stale``) where what was approved has been
-            changed behind the API.
+            changed behind the API; what :func:`interrupts.receipts.check` says of its receipt.
     """
-    if sha256(tool_args) != sha256(interrupt.final_arguments):
-        raise Problem(412, "arguments_differ", "These are not the arguments that were approved.")
+    arguments_hash = sha256(tool_args)
+    if arguments_hash != sha256(interrupt.final_arguments):
+        raise receipts.arguments_differ()
+    if interrupt.consumed_at is None:  # what is spent is spent, whatever has become of its receipt
+        receipts.check(interrupt, arguments_hash=arguments_hash, sent=receipt, now=database_now())
     perform(
         CONSUME,
         interrupt,
@@ -201,7 +208,7 @@ def _decide(
         guards=reviews.deciding(interrupt, by, content_hash),
         data={
             **interrupt.headline,
-            **answer,
+            **{name: told for name, told in answer.items() if name != "receipt"},
             "comment": comment,
             "resolved_by": by.name,
             "tool_args": interrupt.tool_args,
@@ -209,6 +216,15 @@ def _decide(
         },
     )
     reviews.log_decision(interrupt, by, interrupt_id=interrupt.pk, tool=interrupt.tool_name)
+
+
+def _receipt(interrupt: Interrupt, by: Caller, modifications: dict[str, Any] | None) -> str:
+    return receipts.issue(
+        interrupt,
+        approvers=[*(vote["by"] for vote in interrupt.votes), by.name],
+        arguments=interrupt.tool_args if modifications is None else modifications,
+        at=database_now(),
+    )
 
 
 def _must_allow(interrupt: Interrupt, decision: Decision) -> None:
