@@ -89,13 +89,13 @@ def review_is_on(app_configs: Any, **kwargs: Any) -> list[CheckWarning]:
 
 
 @register(Tags.security)
-def secret_answers_open_everywhere(app_configs: Any, **kwargs: Any) -> list[CheckWarning]:
-    """Hosts that do not share the data folder would each draw a key that the others cannot open."""
+def drawn_keys_are_shared(app_configs: Any, **kwargs: Any) -> list[CheckWarning]:
+    """Hosts that do not share the data folder would each draw a key that the others do not know."""
     if settings.EMBEDDED:
         return []
     return [
         CheckWarning(
-            f"{name} is not set, so each host draws its own and cannot open what another has sealed.",
+            f"{name} is not set, so each host draws its own and takes nothing that another sealed or signed.",
             hint=f"Give all processes the same {name}: {HOW_TO_SET[name]}",
             id="hitl.W002",
         )
@@ -106,4 +106,5 @@ def secret_answers_open_everywhere(app_configs: Any, **kwargs: Any) -> list[Chec
 HOW_TO_SET = {
     "HITL_DEPLOYMENT_ID": "any text that stays the same as long as the data.",
     "HITL_SECRETS_KEYS": "1:key, a key being 32 random bytes in URL-safe base64.",
+    "HITL_RECEIPT_KEYS": "1:key, a key being 32 random bytes in URL-safe base64.",
 }

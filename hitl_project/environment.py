@@ -21,8 +21,8 @@ def token() -> str:
     return secrets.token_urlsafe(48)
 
 
-def secrets_key() -> str:
-    """Draw a key that seals secret answers: 32 bytes in URL-safe base64."""
+def new_key() -> str:
+    """Draw a key that seals or signs: 32 bytes in URL-safe base64."""
     return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
 
 
@@ -34,13 +34,28 @@ def generated_secret(folder: Path, name: str, draw: Callable[[], str] = token) -
         return kept[name]
 
 
-def prepend_secrets_key(folder: Path) -> int:
+def keys_by_version(folder: Path, variable: str, chosen: str) -> dict[int, str]:
+    """Return the keys of *variable*, the one in use first: those *chosen*, or those drawn and kept."""
+    return read_keys(
+        variable, chosen or generated_secret(folder, _kept_as(variable), lambda: f"1:{new_key()}")
+    )
+
+
+def prepend_key(folder: Path, variable: str) -> int:
     """Put a new key in front of those that ``folder/secrets.json`` keeps; return its version."""
+    name = _kept_as(variable)
     with _kept_secrets(folder) as kept:
-        keys = kept["secrets_keys"]
-        version = max(secrets_keys(keys)) + 1
-        kept["secrets_keys"] = f"{version}:{secrets_key()},{keys}"
+        version = max(read_keys(variable, kept[name])) + 1
+        kept[name] = f"{version}:{new_key()},{kept[name]}"
         return version
+
+
+def drop_key(folder: Path, variable: str, version: int) -> None:
+    """Take the key of *version* from those that ``folder/secrets.json`` keeps."""
+    name = _kept_as(variable)
+    with _kept_secrets(folder) as kept:
+        left = {number: key for number, key in read_keys(variable, kept[name]).items() if number != version}
+        kept[name] = ",".join(f"{number}:{key}" for number, key in left.items())
 
 
 @contextmanager
@@ -75,8 +90,8 @@ def data_folder(chosen: str, default: Path) -> Path:
     return folder
 
 
-def secrets_keys(text: str) -> dict[int, str]:
-    """Read ``2:key,1:key``, the keys that seal secret answers by version; the first is the one in use."""
+def read_keys(variable: str, text: str) -> dict[int, str]:
+    """Read ``2:key,1:key``, what *variable* says: keys by version, of which the first is the one in use."""
     keys: dict[int, str] = {}
     for part in text.split(","):
         version, colon, key = part.strip().partition(":")
@@ -84,10 +99,15 @@ def secrets_keys(text: str) -> dict[int, str]:
             fits = len(base64.urlsafe_b64decode(key)) == 32
         except ValueError:
             fits = False
-        if not (colon and version.isascii() and version.isdigit() and int(version) > 0 and fits):
+        number = int(version) if version.isascii() and version.isdigit() else 0
+        if not (colon and number > 0 and number not in keys and fits):
             raise ImproperlyConfigured(
-                "HITL_SECRETS_KEYS must read version:key,version:key; a key is 32 bytes in URL-safe base64."
-                " Make one with: manage.py rotate_secrets_key --new"
+                f"{variable} must read version:key,version:key, each version once; a key is 32 random bytes"
+                " in URL-safe base64. Make one with: openssl rand -base64 32 | tr +/ -_"
             )
-        keys[int(version)] = key
+        keys[number] = key
     return keys
+
+
+def _kept_as(variable: str) -> str:
+    return variable.removeprefix("HITL_").lower()

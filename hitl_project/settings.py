@@ -14,7 +14,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from structlog.typing import Processor
 
-from hitl_project.environment import data_folder, generated_secret, secrets_key, secrets_keys
+from hitl_project.environment import data_folder, generated_secret, keys_by_version
 from hitl_project.logs import without_query_string
 from hitl_project.product import business_hours, tool_permissions
 
@@ -61,11 +61,12 @@ def one_of(name: str, choices: tuple[str, ...]) -> str:
 DATA_DIR = data_folder(env.str("HITL_DATA_DIR", ""), BASE_DIR / "var")
 SECRET_KEY = env.str("HITL_SECRET_KEY", "") or generated_secret(DATA_DIR, "secret_key")
 HITL_KEY_PEPPER = env.str("HITL_KEY_PEPPER", "") or generated_secret(DATA_DIR, "key_pepper")
-HITL_DRAWN = [name for name in ("HITL_DEPLOYMENT_ID", "HITL_SECRETS_KEYS") if not env.str(name, "")]
+HITL_DRAWN = [
+    name for name in ("HITL_DEPLOYMENT_ID", "HITL_SECRETS_KEYS", "HITL_RECEIPT_KEYS") if not env.str(name, "")
+]
 HITL_DEPLOYMENT_ID = env.str("HITL_DEPLOYMENT_ID", "") or generated_secret(DATA_DIR, "deployment_id")
-HITL_SECRETS_KEYS = secrets_keys(
-    env.str("HITL_SECRETS_KEYS", "")
-    or generated_secret(DATA_DIR, "secrets_keys", draw=lambda: f"1:{secrets_key()}")
+HITL_SECRETS_KEYS, HITL_RECEIPT_KEYS = (
+    keys_by_version(DATA_DIR, name, env.str(name, "")) for name in ("HITL_SECRETS_KEYS", "HITL_RECEIPT_KEYS")
 )
 
 DEBUG = yes_or_no("HITL_DEBUG", False)
@@ -93,6 +94,7 @@ HITL_BUSINESS_HOURS = business_hours(
     env.list("HITL_HOLIDAYS", default=[]),
 )
 HITL_SECRETS_HOURS = whole_number("HITL_SECRETS_HOURS", 24)
+HITL_RECEIPT_HOURS = whole_number("HITL_RECEIPT_HOURS", 72)
 HITL_REVEAL_SECONDS = whole_number("HITL_REVEAL_SECONDS", 120)
 HITL_PROBE_HOSTS = [host.strip().lower() for host in env.list("HITL_PROBE_HOSTS", default=[]) if host.strip()]
 

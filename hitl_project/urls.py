@@ -5,7 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 from events.http import API_PREFIXES
-from hitl_project import docs, health
+from hitl_project import docs, health, well_known
 
 handler400 = "events.problems.bad_request"
 handler404 = "events.problems.page_not_found"
@@ -25,6 +25,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
+    path(".well-known/jwks.json", well_known.jwks),
     path("docs", docs.page),
     path("docs/problems", docs.problems),
     path("api/v1/schema", docs.schema, name="schema"),

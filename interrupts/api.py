@@ -256,7 +256,7 @@ class InterruptViewSet(ItemViewSet):
     def consume(self, request: Request, pk: str) -> Response:
         body = sent(request, bodies.CONSUME)
         interrupt = self.find(pk)
-        services.consume(interrupt, by=self.caller, tool_args=body["tool_args"])
+        services.consume(interrupt, by=self.caller, tool_args=body["tool_args"], receipt=body.get("receipt"))
         return self.shown(interrupt)
 
     @describe("Report what came of it", body=bodies.OUTCOME, answer=ref("Interrupt"), errors=WRITE_ERRORS)

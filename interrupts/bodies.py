@@ -90,7 +90,16 @@ REVISE = {
     **body({"tool_args": {"user_id": 125}}, reason=REASON, tool_args=OBJECT, data=OBJECT),
     "minProperties": 1,
 }
-CONSUME = body({"tool_args": {"user_id": 124}}, required=("tool_args",), tool_args=OBJECT)
+CONSUME = body(
+    {"tool_args": {"user_id": 124}},
+    required=("tool_args",),
+    tool_args=OBJECT,
+    receipt={
+        "type": "string",
+        "maxLength": 65_536,
+        "description": "From `status`; another than this approval's is a 412.",
+    },
+)
 OUTCOME = body(
     {"status": "succeeded", "result": {"deleted": 1}},
     required=("status",),

@@ -48,6 +48,7 @@ COMPONENTS = {
             "status": STATUS,
             **_ANSWER,
             "expires_at": TIME_OR_NONE,
+            "receipt": {**TEXT_OR_NONE, "description": "The signed proof of what a person approved."},
         }
     ),
 }

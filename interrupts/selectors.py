@@ -12,7 +12,7 @@ from reviews.selectors import BY_URGENCY, is_open, one, shown_to, time_left, vis
 
 STATUS_FIELDS = (
     "pk", "agent_id", "effective_status", "time_left", "version", "modifications", "response",
-    "rejection_reason", "resolved_by", "resolved_at", "expires_at",
+    "rejection_reason", "resolved_by", "resolved_at", "expires_at", "receipt",
 )  # fmt: skip
 
 

@@ -51,6 +51,7 @@ def status(row: Mapping[str, Any]) -> dict[str, Any]:
         "status": state,
         **_answer(row, state),
         "expires_at": iso(row["expires_at"]),
+        "receipt": row["receipt"] or None,
     }
 
 

@@ -186,16 +186,21 @@ def revise(interrupt: Interrupt, *, by: Caller, **content: Any) -> None:
             rules.deny(REJECT, interrupt)
 
 
-def consume(interrupt: Interrupt, *, by: Caller, tool_args: dict[str, Any]) -> None:
+def consume(
+    interrupt: Interrupt, *, by: Caller, tool_args: dict[str, Any], receipt: str | None = None
+) -> None:
     """Spend the approval of *interrupt*, once, for exactly the arguments that were approved.
 
     Raises:
         TransitionConflict: it is not approved, or (``spent``) it was consumed before.
         Problem: 412 for other arguments, and (by the conflict ``stale``) where what was approved has been
-            changed behind the API.
+            changed behind the API; what :func:`interrupts.receipts.check` says of its receipt.
     """
-    if sha256(tool_args) != sha256(interrupt.final_arguments):
-        raise Problem(412, "arguments_differ", "These are not the arguments that were approved.")
+    arguments_hash = sha256(tool_args)
+    if arguments_hash != sha256(interrupt.final_arguments):
+        raise receipts.arguments_differ()
+    if interrupt.consumed_at is None:  # what is spent is spent, whatever has become of its receipt
+        receipts.check(interrupt, arguments_hash=arguments_hash, sent=receipt, now=database_now())
     perform(
         CONSUME,
         interrupt,

@@ -66,9 +66,7 @@ class PolicyViewSet(CallerViewSet):
             return Response(status=304, headers=headers)
         return Response(serializers.evaluation(ruling), headers=headers)
 
-    @describe(
-        "List the policies in their order", answer=_listed("Policy"), errors=(401, 403, 429)
-    )
+    @describe("List the policies in their order", answer=_listed("Policy"), errors=(401, 403, 429))
     def list(self, request: Request) -> Response:
         return Response({"results": [serializers.policy(row) for row in Policy.objects.all()]})
 

@@ -134,3 +134,34 @@ def as_ann(ann: User, enter: Callable[[User], Door]) -> Door:
 @pytest.fixture
 def as_bob(bob: User, enter: Callable[[User], Door]) -> Door:
     return enter(bob)
+
+
+@pytest.fixture
+def as_ada(ada: User, enter: Callable[[User], Door]) -> Door:
+    return enter(ada)
+
+
+@pytest.fixture
+def make_policy(as_ada: Door) -> Callable[..., dict[str, Any]]:
+    """Return a function by which ada makes a policy; one that asks, if nothing else is said."""
+
+    def make(**fields: Any) -> dict[str, Any]:
+        said = {"require_approval": True} if not {"allow_auto", "deny"} & set(fields) else {}
+        named = {"name": f"{fields.get('kind', '')}{fields.get('pattern', '*')}"}
+        answer = as_ada.post_json("/policies", {**named, **said, **fields})
+        assert answer.status_code == 201, answer.content
+        found: dict[str, Any] = answer.json()
+        return found
+
+    return make
+
+
+@pytest.fixture
+def join() -> Callable[..., None]:
+    """Return a function that puts people into a group, made where there is none."""
+
+    def put(group: str, *people: User) -> None:
+        found, _ = Group.objects.get_or_create(name=group)
+        found.user_set.add(*people)
+
+    return put

@@ -69,7 +69,11 @@ def use_sqlite() -> str:
 
 
 def use_production(config: pytest.Config) -> str:
-    os.environ |= {"HITL_DEPLOYMENT_ID": "tests", "HITL_SECRETS_KEYS": f"1:{'c2VhbHM' * 6}g="}
+    os.environ |= {
+        "HITL_DEPLOYMENT_ID": "tests",
+        "HITL_SECRETS_KEYS": f"1:{'c2VhbHM' * 6}g=",
+        "HITL_RECEIPT_KEYS": f"1:{'c2lnbnM' * 6}g=",
+    }
     database = provide(config, "DATABASE_URL", start_postgres, postgres_version)
     store = provide(config, "REDIS_URL", start_redis, redis_version)
     return f"{database}, {store}"

@@ -18,6 +18,8 @@ from tests.conftest import API, Door
 
 Enter = Callable[[User], Door]
 MakeAgent = Callable[..., Door]
+MakePolicy = Callable[..., dict[str, Any]]
+Join = Callable[..., None]
 ID = r"[0-9A-HJKMNP-TV-Z]{26}"
 TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z")
 

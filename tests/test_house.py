@@ -52,6 +52,7 @@ def test_one_migration_makes_the_table_of_the_seed(db: None) -> None:
         "/nowhere",
         "/healthz",
         "/readyz",
+        "/.well-known/jwks.json",
         f"{API}/interrupts",
         f"{API}/schema",
         "/",

@@ -16,7 +16,7 @@ from agents import keys
 from agents.models import Agent
 from events import signals
 from events.models import Event
-from hitl_project.environment import generated_secret, secrets_key, secrets_keys
+from hitl_project.environment import generated_secret, new_key, read_keys
 from requests_app import secrets, services
 from requests_app.models import Secret
 from reviews.models import ReviewItem
@@ -189,7 +189,7 @@ def test_another_deployment_opens_nothing(agent: Door, seal: Seal, settings: Any
 
 def test_without_the_key_it_is_said_which_one_is_missing(agent: Door, seal: Seal, settings: Any) -> None:
     pk, kept = seal(), settings.HITL_SECRETS_KEYS
-    settings.HITL_SECRETS_KEYS = {7: secrets_key()}
+    settings.HITL_SECRETS_KEYS = {7: new_key()}
 
     told = problem(verb(agent, pk, "reveal"), 503, "secrets_unreadable")
 
@@ -246,7 +246,7 @@ def test_rotation_rewraps_everything_and_the_old_key_can_go(
 ) -> None:
     monkeypatch.setattr(secrets, "BATCH", 2)
     sealed = [seal() for _ in range(5)]
-    settings.HITL_SECRETS_KEYS = {2: secrets_key(), **settings.HITL_SECRETS_KEYS}
+    settings.HITL_SECRETS_KEYS = {2: new_key(), **settings.HITL_SECRETS_KEYS}
     newer = seal()
 
     call_command("rotate_secrets_key")
@@ -267,7 +267,7 @@ def test_rotation_goes_on_where_it_was_stopped(
 ) -> None:
     monkeypatch.setattr(secrets, "BATCH", 1)
     sealed = [seal() for _ in range(3)]
-    settings.HITL_SECRETS_KEYS = {2: secrets_key(), **settings.HITL_SECRETS_KEYS}
+    settings.HITL_SECRETS_KEYS = {2: new_key(), **settings.HITL_SECRETS_KEYS}
     next(secrets.rewrap_all())
     assert versions() == {1, 2}
 
@@ -281,7 +281,7 @@ def test_rotation_brings_back_nothing_that_was_acknowledged_meanwhile(
     agent: Door, seal: Seal, settings: Any
 ) -> None:
     pk = seal()
-    settings.HITL_SECRETS_KEYS = {2: secrets_key(), **settings.HITL_SECRETS_KEYS}
+    settings.HITL_SECRETS_KEYS = {2: new_key(), **settings.HITL_SECRETS_KEYS}
     seen = list(Secret.objects.select_related("request"))
     verb(agent, pk, "reveal")
     verb(agent, pk, "ack")
@@ -293,7 +293,7 @@ def test_rotation_brings_back_nothing_that_was_acknowledged_meanwhile(
 def test_rotation_names_what_it_cannot_read_and_does_the_rest(seal: Seal, settings: Any) -> None:
     lost, _ = seal(), seal()
     Secret.objects.filter(request=lost).update(key_version=9)
-    settings.HITL_SECRETS_KEYS = {2: secrets_key(), **settings.HITL_SECRETS_KEYS}
+    settings.HITL_SECRETS_KEYS = {2: new_key(), **settings.HITL_SECRETS_KEYS}
 
     with pytest.raises(CommandError, match="1 answers rewrapped; 1 cannot be read"):
         call_command("rotate_secrets_key")
@@ -303,13 +303,13 @@ def test_rotation_names_what_it_cannot_read_and_does_the_rest(seal: Seal, settin
 
 def test_a_new_key_goes_in_front_of_those_that_were_drawn(tmp_path: Path) -> None:
     data = {"HITL_DATA_DIR": str(tmp_path)}
-    drawn = generated_secret(tmp_path, "secrets_keys", draw=lambda: f"1:{secrets_key()}")
+    drawn = generated_secret(tmp_path, "secrets_keys", draw=lambda: f"1:{new_key()}")
 
     printed = manage("rotate_secrets_key", "--new", **data)
 
     kept = json.loads((tmp_path / "secrets.json").read_text())
     assert "Restart the server, then run this again" in printed.stdout
-    assert list(secrets_keys(kept["secrets_keys"])) == [2, 1]
+    assert list(read_keys("HITL_SECRETS_KEYS", kept["secrets_keys"])) == [2, 1]
     assert kept["secrets_keys"].endswith(f",{drawn}")
     assert (tmp_path / "secrets.json").stat().st_mode & 0o077 == 0
     assert not re.search(r"[\w-]{43}=", printed.stdout + printed.stderr)
@@ -317,13 +317,13 @@ def test_a_new_key_goes_in_front_of_those_that_were_drawn(tmp_path: Path) -> Non
 
 
 def test_where_the_environment_has_the_keys_only_the_new_one_is_printed(tmp_path: Path) -> None:
-    old = secrets_key()
+    old = new_key()
 
     printed = manage(
         "rotate_secrets_key",
         "--new",
         HITL_DATA_DIR=str(tmp_path),
-        HITL_SECRETS_KEYS=f"3:{old},1:{secrets_key()}",
+        HITL_SECRETS_KEYS=f"3:{old},1:{new_key()}",
     )
 
     version, _, key = printed.stdout.strip().partition(":")

@@ -13,7 +13,7 @@ from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
 from hitl_project import checks as ours
-from hitl_project.environment import generated_secret
+from hitl_project.environment import generated_secret, new_key
 from hitl_project.settings import whole_number
 from tests.conftest import Door
 from tests.steps import event_types
@@ -132,14 +132,14 @@ def test_switched_off_is_said_at_every_start(settings: Any) -> None:
 
 
 def test_hosts_that_would_each_draw_their_own_keys_are_warned(settings: Any) -> None:
-    settings.HITL_DRAWN = ["HITL_DEPLOYMENT_ID", "HITL_SECRETS_KEYS"]
+    settings.HITL_DRAWN = ["HITL_DEPLOYMENT_ID", "HITL_SECRETS_KEYS", "HITL_RECEIPT_KEYS"]
     settings.EMBEDDED = True
-    assert found(ours.secret_answers_open_everywhere) == []
+    assert found(ours.drawn_keys_are_shared) == []
     settings.EMBEDDED = False
 
-    warnings = ours.secret_answers_open_everywhere(None)
+    warnings = ours.drawn_keys_are_shared(None)
 
-    assert [warning.id for warning in warnings] == ["hitl.W002"] * 2
+    assert [warning.id for warning in warnings] == ["hitl.W002"] * 3
     assert all(name in str(warning.msg) for name, warning in zip(settings.HITL_DRAWN, warnings, strict=True))
 
 
@@ -160,6 +160,8 @@ def test_the_settings_of_the_suite_are_sound(db: None) -> None:
         ("HITL_ALLOWED_HOSTS", "*"),
         ("HITL_LOG_LEVEL", "chatty"),
         ("HITL_SECRETS_KEYS", "1:too-short"),
+        ("HITL_RECEIPT_KEYS", "1:too-short"),
+        ("HITL_RECEIPT_KEYS", ",".join([f"1:{new_key()}"] * 2)),
     ],
 )
 def test_a_wrong_value_stops_with_a_sentence(name: str, value: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from hitl_project.environment import prepend_secrets_key, secrets_key
+from hitl_project.environment import new_key, prepend_key
 from requests_app import secrets
 
 
@@ -28,10 +28,10 @@ class Command(BaseCommand):
 
     def _draw(self) -> None:
         if "HITL_SECRETS_KEYS" in settings.HITL_DRAWN:
-            version = prepend_secrets_key(settings.DATA_DIR)
+            version = prepend_key(settings.DATA_DIR, "HITL_SECRETS_KEYS")
             self.stdout.write(f"Key {version} comes first now. Restart the server, then run this again.")
         else:
-            self.stdout.write(f"{max(settings.HITL_SECRETS_KEYS) + 1}:{secrets_key()}")
+            self.stdout.write(f"{max(settings.HITL_SECRETS_KEYS) + 1}:{new_key()}")
             self.stderr.write(
                 "Put this in front of HITL_SECRETS_KEYS, with a comma. Restart every server, then run again."
             )

@@ -1,0 +1,469 @@
+"""Receipts: what a person approved, verified by who knows nothing but the public keys."""
+
+import base64
+import datetime as dt
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.test import Client
+from structlog.testing import capture_logs
+
+from events.canonical import sha256
+from events.clock import database_now
+from events.models import Event
+from hitl_project.environment import new_key, read_keys
+from interrupts.models import Interrupt
+from reviews.models import ReviewItem
+from tests import live
+from tests.conftest import API, Door
+from tests.live import LiveServer, Operator
+from tests.steps import MakeAgent, MakePolicy, problem, status_of
+from tests.test_docs import blocks
+from tests.test_settings import manage
+
+server, key, ann_live = live.server, live.key, live.ann
+JWKS = "/.well-known/jwks.json"
+ARGUMENTS = {"to": "DE02 1203", "amount": 1250.5, "note": "ä"}
+Approve = Callable[..., str]
+
+
+@pytest.fixture
+def approve(agent: Door, as_ann: Door) -> Approve:
+    """Return a function that asks to pay, has ann approve, and gives the interrupt's id."""
+
+    def ask_and_approve(door: Door = as_ann, asked: dict[str, Any] | None = None, **body: Any) -> str:
+        question = {"tool_name": "pay", "tool_args": ARGUMENTS, "session_id": "s-7", **(asked or {})}
+        pk = str(agent.ask(**question)["id"])
+        assert door.post_json(f"/interrupts/{pk}/approve", body).status_code == 200
+        return pk
+
+    return ask_and_approve
+
+
+def receipt_of(door: Door, pk: str) -> str:
+    return str(status_of(door, pk)["receipt"])
+
+
+def claims_of(receipt: str) -> dict[str, Any]:
+    claims: dict[str, Any] = jwt.decode(receipt, options={"verify_signature": False})
+    return claims
+
+
+def consume(door: Door, pk: str, arguments: Any = ARGUMENTS, **body: Any) -> Any:
+    return door.post_json(f"/interrupts/{pk}/consume", {"tool_args": arguments, **body})
+
+
+# -- What it says ---------------------------------------------------------------------------------------
+
+
+def test_a_receipt_says_what_was_approved_and_by_whom(agent: Door, approve: Approve, settings: Any) -> None:
+    pk = approve()
+
+    receipt, item = receipt_of(agent, pk), agent.get_json(f"/interrupts/{pk}").json()
+
+    assert jwt.get_unverified_header(receipt) == {"alg": "EdDSA", "kid": "1", "typ": "JWT"}
+    claims = claims_of(receipt)
+    assert dt.datetime.fromtimestamp(claims["iat"], dt.UTC) - dt.datetime.fromisoformat(
+        item["resolved_at"]
+    ) < dt.timedelta(seconds=2)
+    assert claims == {
+        "iss": settings.HITL_DEPLOYMENT_ID,
+        "sub": pk,
+        "jti": f"{pk}.1",
+        "iat": claims["iat"],
+        "exp": claims["iat"] + 72 * 3_600,
+        "agent": "janitor",
+        "session_id": "s-7",
+        "tool": "pay",
+        "args_sha256": hashlib.sha256('{"amount":1250.5,"note":"ä","to":"DE02 1203"}'.encode()).hexdigest(),
+        "content_hash": item["content_hash"],
+        "approvers": ["ann"],
+        "policy": None,
+        "single_use": True,
+    }
+
+
+def test_what_the_person_edited_is_what_is_signed(agent: Door, approve: Approve) -> None:
+    claims = claims_of(receipt_of(agent, approve(modifications={"amount": 5})))
+
+    assert claims["args_sha256"] == sha256({"amount": 5})
+
+
+def test_a_revision_has_a_receipt_of_its_own(agent: Door, as_ann: Door) -> None:
+    pk = agent.ask(tool_args={"amount": 9})["id"]
+    as_ann.post_json(f"/interrupts/{pk}/request_changes", {"comment": "Less."})
+    agent.post_json(f"/interrupts/{pk}/revise", {"tool_args": {"amount": 1}})
+    as_ann.post_json(f"/interrupts/{pk}/approve")
+
+    claims = claims_of(receipt_of(agent, pk))
+
+    assert (claims["jti"], claims["args_sha256"]) == (f"{pk}.2", sha256({"amount": 1}))
+
+
+def test_all_who_allowed_it_and_their_policy_are_named(
+    agent: Door, as_ann: Door, as_bob: Door, make_policy: MakePolicy
+) -> None:
+    make_policy(name="payments", required_approvals=2)
+    pk = agent.ask()["id"]
+    as_bob.post_json(f"/interrupts/{pk}/approve")
+    as_ann.post_json(f"/interrupts/{pk}/approve")
+
+    claims = claims_of(receipt_of(agent, pk))
+
+    assert (claims["approvers"], claims["policy"]) == (["bob", "ann"], "payments")
+
+
+def test_who_was_decided_for_by_a_back_end_is_named(
+    agent: Door, make_agent: MakeAgent, approve: Approve
+) -> None:
+    pk = approve(make_agent("janitor", ("read", "on_behalf")), user_id="eve@example.com")
+
+    assert claims_of(receipt_of(agent, pk))["approvers"] == ["eve@example.com"]
+
+
+def test_only_what_a_person_approved_has_one(agent: Door, as_ann: Door, settings: Any) -> None:
+    waiting, refused, answered = agent.ask(), agent.ask(), agent.ask(type="input")
+    as_ann.post_json(f"/interrupts/{refused['id']}/reject")
+    as_ann.post_json(f"/interrupts/{answered['id']}/respond", {"response": "blue"})
+    settings.HITL_ENABLED = False
+    waved_through = agent.ask()
+
+    for item in (waiting, refused, answered, waved_through):
+        assert status_of(agent, item["id"])["receipt"] is None
+
+
+def test_who_waits_is_handed_it_and_nobody_else_finds_it(agent: Door, rogue: Door, as_ann: Door) -> None:
+    pk = agent.ask()["id"]
+    with capture_logs() as lines:
+        approved = as_ann.post_json(f"/interrupts/{pk}/approve")
+
+    receipt = agent.get_json(f"/interrupts/{pk}/wait", timeout=1).json()["receipt"]
+
+    assert receipt == receipt_of(agent, pk)
+    shown = [approved, agent.get_json(f"/interrupts/{pk}"), agent.get_json("/interrupts")]
+    told = [*(answer.content.decode() for answer in shown), *Event.objects.values_list("data", flat=True)]
+    assert all(receipt not in text and "receipt" not in text for text in [*told, str(lines)])
+    problem(rogue.get_json(f"/interrupts/{pk}/status"), 404)
+
+
+# -- The public keys ------------------------------------------------------------------------------------
+
+
+def test_the_public_keys_are_there_for_everybody_and_nothing_else_is(
+    client: Client, settings: Any, django_assert_num_queries: Any, db: None
+) -> None:
+    settings.HITL_RECEIPT_KEYS = {7: new_key(), 3: new_key()}
+
+    with django_assert_num_queries(0):
+        answer = client.get(JWKS)
+
+    assert (answer["Content-Type"], answer["Cache-Control"]) == (
+        "application/jwk-set+json",
+        "public, max-age=300",
+    )
+    assert not answer.cookies
+    assert "Cookie" not in answer.get("Vary", "")
+    keys = answer.json()["keys"]
+    assert [one["kid"] for one in keys] == ["7", "3"]
+    for one, seed in zip(keys, settings.HITL_RECEIPT_KEYS.values(), strict=True):
+        assert set(one) == {"kty", "crv", "x", "kid", "use", "alg"}
+        assert (one["kty"], one["crv"], one["use"], one["alg"]) == ("OKP", "Ed25519", "sig", "EdDSA")
+        assert one["x"] != seed.rstrip("=")
+
+
+# -- Offline: the verifier of the guide -----------------------------------------------------------------
+
+
+@pytest.fixture
+def guide() -> Any:
+    """Return what the guide's program defines."""
+    [program] = blocks("docs/receipts.md", "python")
+    assert len([line for line in program.splitlines() if line.strip()]) <= 40
+    defined: dict[str, Any] = {}
+    exec(program, defined)
+    return defined
+
+
+@pytest.fixture
+def tool(guide: Any, client: Client, tmp_path: Path, db: None) -> Iterator[Any]:
+    """A tool server that has fetched the public keys, and knows nothing else of us."""
+    verifier = guide["Receipts"](client.get(JWKS).json(), tmp_path / "spent.sqlite3")
+    yield verifier
+    verifier.spent.close()
+
+
+def refused(
+    guide: Any, tool: Any, receipt: str, why: str, name: str = "pay", arguments: Any = ARGUMENTS
+) -> None:
+    with pytest.raises(guide["Refused"], match=why):
+        tool.spend(receipt, name, arguments)
+
+
+def test_a_tool_server_takes_a_receipt_once(agent: Door, approve: Approve, guide: Any, tool: Any) -> None:
+    receipt = receipt_of(agent, approve())
+
+    assert tool.spend(receipt, "pay", dict(reversed(ARGUMENTS.items())))["approvers"] == ["ann"]
+    refused(guide, tool, receipt, "spent")
+    assert tool.spend(receipt_of(agent, approve()), "pay", ARGUMENTS)
+
+
+def test_it_takes_it_for_no_other_tool_and_no_other_arguments(
+    agent: Door, approve: Approve, guide: Any, tool: Any
+) -> None:
+    receipt = receipt_of(agent, approve())
+
+    refused(guide, tool, receipt, "another tool", name="refund")
+    for other in ({**ARGUMENTS, "amount": 1250.51}, {**ARGUMENTS, "more": 1}, {}):
+        refused(guide, tool, receipt, "other arguments", arguments=other)
+    assert tool.spend(receipt, "pay", ARGUMENTS)
+
+
+def test_it_takes_none_that_has_expired(
+    agent: Door, approve: Approve, guide: Any, tool: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_clock(monkeypatch, dt.timedelta(hours=-73))
+
+    refused(guide, tool, receipt_of(agent, approve()), "expired")
+
+
+def test_a_rotated_keys_receipts_are_good_until_it_is_retired(
+    agent: Door, approve: Approve, guide: Any, client: Client, settings: Any, tmp_path: Path
+) -> None:
+    def fetched() -> Any:
+        verifier = guide["Receipts"](client.get(JWKS).json(), ":memory:")
+        opened.append(verifier)
+        return verifier
+
+    opened: list[Any] = []
+    old = receipt_of(agent, approve())
+    settings.HITL_RECEIPT_KEYS = {2: new_key(), **settings.HITL_RECEIPT_KEYS}
+    new = receipt_of(agent, approve())
+    assert jwt.get_unverified_header(new)["kid"] == "2"
+    assert fetched().spend(old, "pay", ARGUMENTS)
+    assert fetched().spend(new, "pay", ARGUMENTS)
+
+    del settings.HITL_RECEIPT_KEYS[1]
+
+    refused(guide, fetched(), old, "no such key")
+    assert fetched().spend(new, "pay", ARGUMENTS)
+    for verifier in opened:
+        verifier.spent.close()
+
+
+def part(value: Any) -> str:
+    text = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
+
+
+def unsigned(claims: dict[str, Any], jwk: dict[str, str]) -> str:
+    return f"{part({'alg': 'none', 'kid': '1', 'typ': 'JWT'})}.{part(claims)}."
+
+
+def by_hmac(claims: dict[str, Any], jwk: dict[str, str]) -> str:
+    """Sign with the public key for a password."""
+    signed = f"{part({'alg': 'HS256', 'kid': '1', 'typ': 'JWT'})}.{part(claims)}"
+    public = base64.urlsafe_b64decode(jwk["x"] + "=")
+    return f"{signed}.{part(hmac.digest(public, signed.encode(), 'sha256'))}"
+
+
+def by_another(claims: dict[str, Any], jwk: dict[str, str]) -> str:
+    """Sign with a key of one's own under the name of the server's, and enclose it."""
+    own = Ed25519PrivateKey.generate()
+    enclosed = jwt.algorithms.OKPAlgorithm.to_jwk(own.public_key(), as_dict=True)
+    return jwt.encode(claims, own, "EdDSA", headers={"kid": "1", "jwk": enclosed})
+
+
+@pytest.mark.parametrize("forge", [unsigned, by_hmac, by_another])
+def test_it_takes_no_forgery(
+    agent: Door, approve: Approve, guide: Any, tool: Any, client: Client, forge: Callable[..., str]
+) -> None:
+    receipt = receipt_of(agent, approve())
+    [jwk] = client.get(JWKS).json()["keys"]
+    wanted = {"amount": 1_000_000}
+
+    forged = forge({**claims_of(receipt), "args_sha256": sha256(wanted)}, jwk)
+
+    refused(guide, tool, forged, ".", arguments=wanted)
+    header, _, signature = receipt.split(".")
+    refused(guide, tool, f"{header}.{forged.split('.')[1]}.{signature}", ".", arguments=wanted)
+
+
+@pytest.mark.parametrize("text", ["", "a", "a.b.c", "..", "é.é.é", "e30.e30.e30"])
+def test_it_takes_nothing_that_is_no_receipt(guide: Any, tool: Any, text: str) -> None:
+    refused(guide, tool, text, ".")
+
+
+def test_a_real_server_hands_out_what_the_guides_verifier_takes(
+    server: LiveServer, key: str, ann_live: Operator, guide: Any, tmp_path: Path
+) -> None:
+    with httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as agent:
+        question = {"reason": "Pay?", "tool_name": "pay", "tool_args": ARGUMENTS}
+        pk = agent.post(f"{API}/interrupts", json=question).raise_for_status().json()["id"]
+        ann_live.decide(pk)
+        receipts = [
+            agent.get(f"{API}/interrupts/{pk}/{route}").json()["receipt"] for route in ("wait", "status")
+        ]
+        tool = guide["Receipts"](httpx.get(f"{server.url}{JWKS}").json(), tmp_path / "spent.sqlite3")
+
+        assert receipts[0] == receipts[1]
+        assert tool.spend(receipts[0], "pay", ARGUMENTS)["approvers"] == ["ann"]
+        tool.spent.close()
+        body = {"tool_args": ARGUMENTS, "receipt": receipts[0]}
+        assert agent.post(f"{API}/interrupts/{pk}/consume", json=body).status_code == 200
+
+
+# -- Online: consume ------------------------------------------------------------------------------------
+
+
+def set_clock(monkeypatch: pytest.MonkeyPatch, ahead: dt.timedelta) -> None:
+    """Let the database's clock say another time than that of this machine."""
+    monkeypatch.setattr("interrupts.services.database_now", lambda: database_now() + ahead)
+
+
+def test_the_receipt_may_be_sent_along(agent: Door, approve: Approve) -> None:
+    pk = approve()
+
+    spent = consume(agent, pk, receipt=receipt_of(agent, pk))
+
+    assert spent.json()["consumed_at"]
+
+
+@pytest.mark.parametrize("sent", ["", "a.b.c", "another's"])
+def test_what_is_not_its_receipt_does_not_spend_it(agent: Door, approve: Approve, sent: str) -> None:
+    pk = approve()
+    receipt = receipt_of(agent, approve()) if sent == "another's" else sent
+
+    refusal = problem(consume(agent, pk, receipt=receipt), 412, "receipt_differs")
+
+    assert (refusal["current"]["id"], refusal["current"]["status"]) == (pk, "approved")
+    assert receipt_of(agent, pk) not in str(refusal)
+    assert consume(agent, pk).status_code == 200
+
+
+def test_an_edit_of_what_was_allowed_behind_the_api_is_found(agent: Door, approve: Approve) -> None:
+    pk = approve(modifications={"amount": 5})
+    Interrupt.objects.filter(pk=pk).update(modifications={"amount": 5_000})
+
+    for amount in (5, 5_000):
+        problem(consume(agent, pk, {"amount": amount}), 412, "arguments_differ")
+
+    Interrupt.objects.filter(pk=pk).update(modifications={"amount": 5})
+    assert consume(agent, pk, {"amount": 5}).status_code == 200
+
+
+def test_a_receipt_put_in_its_place_behind_the_api_is_found(agent: Door, approve: Approve) -> None:
+    pk, other = approve(), approve()
+    header, _, signature = receipt_of(agent, pk).split(".")
+    forged = f"{header}.{part({**claims_of(receipt_of(agent, pk)), 'exp': 2**40})}.{signature}"
+
+    for receipt in (receipt_of(agent, other), forged, "nonsense"):
+        Interrupt.objects.filter(pk=pk).update(receipt=receipt)
+        problem(consume(agent, pk), 412, "receipt_differs")
+
+
+def test_a_question_rewritten_behind_the_api_with_its_hash_is_found(agent: Door, approve: Approve) -> None:
+    pk = approve()
+    Interrupt.objects.filter(pk=pk).update(reason="Is the sky blue?")
+    ReviewItem.objects.filter(pk=pk).update(content_hash=Interrupt.objects.get(pk=pk).stored_hash())
+
+    problem(consume(agent, pk), 412, "receipt_differs")
+
+
+def test_an_expired_receipt_is_refused_by_the_databases_clock(
+    agent: Door, approve: Approve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pk = approve()
+    with monkeypatch.context() as later:
+        set_clock(later, dt.timedelta(hours=72, seconds=1))
+        refusal = problem(consume(agent, pk), 409, "receipt_expired")
+    assert (refusal["current"]["id"], refusal["current"]["consumed_at"]) == (pk, None)
+    with monkeypatch.context() as earlier:
+        set_clock(earlier, dt.timedelta(hours=71, minutes=59))
+        assert consume(agent, pk).status_code == 200
+
+
+@pytest.mark.parametrize("days", [-30, 30])
+def test_the_clock_of_a_machine_does_not_count(
+    agent: Door, approve: Approve, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    set_clock(monkeypatch, dt.timedelta(days=days))
+
+    assert consume(agent, approve()).status_code == 200
+
+
+def test_what_a_retired_key_signed_is_asked_anew(agent: Door, approve: Approve, settings: Any) -> None:
+    rotated, retired = approve(), approve()
+    settings.HITL_RECEIPT_KEYS = {2: new_key(), **settings.HITL_RECEIPT_KEYS}
+    assert consume(agent, rotated).status_code == 200
+
+    del settings.HITL_RECEIPT_KEYS[1]
+
+    assert problem(consume(agent, retired), 409, "receipt_key_gone")["current"]["id"] == retired
+    problem(consume(agent, rotated), 409, "spent")
+
+
+def test_a_key_drawn_anew_under_the_same_name_is_another(
+    agent: Door, approve: Approve, settings: Any
+) -> None:
+    pk = approve()
+    settings.HITL_RECEIPT_KEYS = {1: new_key()}
+
+    problem(consume(agent, pk), 412, "receipt_differs")
+
+
+def test_what_was_approved_before_there_were_receipts_is_spent_as_before(
+    agent: Door, approve: Approve
+) -> None:
+    pk = approve()
+    receipt = receipt_of(agent, pk)
+    Interrupt.objects.filter(pk=pk).update(receipt="")
+
+    assert status_of(agent, pk)["receipt"] is None
+    problem(consume(agent, pk, receipt=receipt), 412, "receipt_differs")
+    assert consume(agent, pk).status_code == 200
+
+
+# -- Rotation -------------------------------------------------------------------------------------------
+
+
+def test_the_next_key_goes_in_front_and_an_old_one_off_the_list(tmp_path: Path) -> None:
+    def rotate(*arguments: str) -> Any:
+        return manage("rotate_receipt_key", *arguments, HITL_DATA_DIR=str(tmp_path))
+
+    def kept() -> dict[int, str]:
+        drawn = json.loads((tmp_path / "secrets.json").read_text())
+        return read_keys("HITL_RECEIPT_KEYS", drawn["receipt_keys"])
+
+    too_soon = rotate("--retire", "1")
+    first = kept()
+    drawn = rotate()
+    both = kept()
+    retired = rotate("--retire", "1")
+
+    assert (too_soon.returncode, "Draw the next one first" in too_soon.stderr) == (1, True)
+    assert (list(first), list(both), list(kept())) == ([1], [2, 1], [2])
+    assert (both[1], kept()[2]) == (first[1], both[2])
+    assert "Restart the server" in drawn.stdout
+    assert "what it signed is refused" in retired.stdout
+    assert "There is no key 9; there are 2." in rotate("--retire", "9").stderr
+    assert not re.search(r"[\w-]{43}=", drawn.stdout + drawn.stderr + retired.stdout)
+
+
+def test_keys_of_the_environment_are_changed_there(tmp_path: Path) -> None:
+    keys = {"HITL_DATA_DIR": str(tmp_path), "HITL_RECEIPT_KEYS": f"3:{new_key()},1:{new_key()}"}
+
+    drawn = manage("rotate_receipt_key", **keys)
+    retired = manage("rotate_receipt_key", "--retire", "1", **keys)
+
+    assert list(read_keys("HITL_RECEIPT_KEYS", drawn.stdout.strip())) == [4]
+    assert (retired.returncode, "out of HITL_RECEIPT_KEYS" in retired.stderr) == (1, True)
+    assert "receipt_keys" not in (tmp_path / "secrets.json").read_text()
