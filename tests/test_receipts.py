@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.test import Client
 from structlog.testing import capture_logs
 
@@ -274,7 +275,7 @@ def by_hmac(claims: dict[str, Any], jwk: dict[str, str]) -> str:
 
 def by_another(claims: dict[str, Any], jwk: dict[str, str]) -> str:
     """Sign with a key of one's own under the name of the server's, and enclose it."""
-    own = jwt.algorithms.Ed25519PrivateKey.generate()
+    own = Ed25519PrivateKey.generate()
     enclosed = jwt.algorithms.OKPAlgorithm.to_jwk(own.public_key(), as_dict=True)
     return jwt.encode(claims, own, "EdDSA", headers={"kid": "1", "jwk": enclosed})
 
