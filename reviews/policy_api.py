@@ -31,6 +31,7 @@ def _listed(name: str) -> dict[str, Any]:
 class PolicyViewSet(CallerViewSet):
     """Say which calls must ask; and ask that."""
 
+    lookup_value_regex = r"[^/]+"
     access = {
         "evaluate": Access(scope=CREATE, permission=VIEW),
         "list": Access(permission="reviews.view_policy"),
@@ -98,6 +99,7 @@ class PolicyViewSet(CallerViewSet):
 class GrantViewSet(CallerViewSet):
     """What people have allowed in advance."""
 
+    lookup_value_regex = r"[^/]+"
     access = {"list": Access(permission=VIEW), "destroy": Access(permission=DECIDE)}
 
     @describe("List the grants in force", answer=_listed("Grant"), errors=(401, 403, 429))
@@ -115,6 +117,7 @@ class GrantViewSet(CallerViewSet):
 class DelegationViewSet(CallerViewSet):
     """Who answers in whose place."""
 
+    lookup_value_regex = r"[^/]+"
     access = {
         "list": Access(permission=VIEW),
         "create": Access(permission=DECIDE),
