@@ -2,17 +2,20 @@
 
 from typing import Any
 
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from events.untrusted import marked
 from interrupts import presentation, selectors, services
-from interrupts.forms import AnswerForm, ArgumentsForm, fits_a_form
+from interrupts.forms import AnswerForm, ArgumentsForm, InterruptForm, fits_a_form, length_of
 from interrupts.lifecycle import Decision
 from interrupts.models import Interrupt
 from interrupts.serializers import document
 from reviews.deciding import ItemView
 from reviews.forms import DecisionForm, Verb
+from reviews.grants import Reach
 from reviews.models import INTERRUPTS
 from reviews.presentation import arguments, changes, has_long_text
 
@@ -29,6 +32,7 @@ class InterruptView(ItemView):
         Verb.EDIT: gettext_lazy("Approved with edits: %(title)s"),
         Verb.RESPOND: gettext_lazy("Answered: %(title)s"),
         Verb.REJECT: gettext_lazy("Rejected: %(title)s"),
+        Verb.CHANGES: gettext_lazy("Changes asked for: %(title)s"),
         Verb.CANCEL: gettext_lazy("Cancelled: %(title)s"),
     }
     item: Interrupt
@@ -39,10 +43,10 @@ class InterruptView(ItemView):
     def document(self) -> dict[str, Any]:
         return document(vars(self.item))
 
-    def decision_form(self, data: Any = None, **options: Any) -> DecisionForm:
+    def decision_form(self, data: Any = None, **options: Any) -> InterruptForm:
         shown = [*arguments(self.item.tool_args), *arguments(self.item.data)]
         is_long = has_long_text(self.item.reason, shown)
-        return DecisionForm(data, item=self.item, has_long_text=is_long, **options)
+        return InterruptForm(data, item=self.item, by=self.caller, has_long_text=is_long, **options)
 
     def content_forms(self, data: Any = None) -> dict[str, Any]:
         made = {
@@ -61,20 +65,28 @@ class InterruptView(ItemView):
                 if edits and (not edits.is_valid() or edits.is_changed()):
                     form.add_error(None, _("The arguments were edited. Approve with edits, or undo them."))
                     return False
-                services.approve(self.item, comment=note, **told)
+                services.approve(self.item, comment=note, grant=form.cleaned_data["grant"], **told)
             case Verb.EDIT if edits:
                 if not edits.is_valid():
                     return False
                 if not edits.is_changed():
                     form.add_error(None, _("Nothing was edited. Approve as it is, or edit an argument."))
                     return False
-                services.approve(self.item, modifications=edits.result(), comment=note, **told)
+                services.approve(
+                    self.item,
+                    modifications=edits.result(),
+                    comment=note,
+                    grant=form.cleaned_data["grant"],
+                    **told,
+                )
             case Verb.RESPOND if answer:
                 if not answer.is_valid():
                     return False
                 services.respond(self.item, response=answer.result(), comment=note, **told)
             case Verb.REJECT:
                 services.reject(self.item, reason=note, **told)
+            case Verb.CHANGES:
+                services.request_changes(self.item, by=self.caller, comment=note)
             case Verb.CANCEL:
                 services.cancel(self.item, by=self.caller, reason=note)
             case _:
@@ -82,8 +94,28 @@ class InterruptView(ItemView):
                 return False
         return True
 
+    def told(self, verb: Verb) -> str:
+        said, reach = super().told(verb), self.forms["decision_form"].cleaned_data["grant"]
+        if not reach or verb not in (Verb.APPROVE, Verb.EDIT):
+            return said
+        words = {
+            Reach.SESSION: _("It is allowed in this session for %(length)s."),
+            Reach.ARGUMENTS: _("With exactly these arguments it is allowed for %(length)s."),
+        }[reach]
+        grants_url, link = f"{reverse('admin:index')}reviews/grant/", _("See what is allowed in advance")
+        told = words % {"length": length_of(reach)}
+        return format_html('{} · {} <a href="{}">{}</a>', said, told, grants_url, link)
+
+    def verbs(self) -> dict[str, Any]:
+        takes = {decision.value: self._offers(decision) for decision in Decision}
+        may_refuse = self.ballot is not None and self.ballot.may_refuse
+        return {
+            "takes": {**takes, "changes": may_refuse},
+            "can_allow": takes["approve"] or takes["edit"] or takes["respond"],
+            "lacks_edit": self._takes(Decision.EDIT) and takes["approve"] and not takes["edit"],
+        }
+
     def shown(self) -> dict[str, Any]:
-        takes = {decision.value: self._takes(decision) for decision in Decision}
         only_said, only_meant = presentation.contradictions(self.item)
         headline, edited = presentation.headline(self.item), self.item.modifications
         return {
@@ -95,9 +127,26 @@ class InterruptView(ItemView):
             "only_said": only_said,
             "only_meant": only_meant,
             "edits": [] if edited is None else changes(self.item.tool_args, edited),
-            "takes": takes,
-            "can_allow": takes["approve"] or takes["edit"] or takes["respond"],
+            "makes_rules": True,
+            "receipt": presentation.receipt(self.item),
         }
+
+    def _offers(self, decision: Decision) -> bool:
+        """Say whether the reader could answer by *decision* now."""
+        ballot, takes = self.ballot, self._takes(decision)
+        if ballot is None:
+            return False
+        match decision:
+            case Decision.REJECT:
+                return takes and ballot.may_refuse
+            case Decision.EDIT:
+                takes = takes and not ballot.of_several
+            case Decision.RESPOND:
+                takes = takes and ballot.is_last
+            case Decision.APPROVE:
+                # Who comes before the last agrees that it is answered; the last one writes the answer.
+                takes = takes or (not ballot.is_last and self._takes(Decision.RESPOND))
+        return takes and ballot.may_approve
 
     def _takes(self, decision: Decision) -> bool:
         if decision == Decision.EDIT and not fits_a_form(self.item.tool_args):

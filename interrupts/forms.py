@@ -5,11 +5,15 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from agents.callers import Caller
 from events.untrusted import pretty, visible
 from interrupts.models import Interrupt
+from reviews import grants
 from reviews.fields import MISSING, JSONValueField, field_of_schema, field_of_value, same
-from reviews.forms import NamedFieldsForm
+from reviews.forms import DecisionForm, NamedFieldsForm
+from reviews.grants import Reach
 from reviews.presentation import ONE_BY_ONE
+from reviews.times import duration
 
 _FORM_CHARACTERS = 30_000
 """What a form sends back, perhaps twice and percent-encoded, must fit into one body."""
@@ -19,6 +23,35 @@ def fits_a_form(value: Any) -> bool:
     """Say whether *value* is small enough to be worked on in a form."""
     few = not isinstance(value, dict) or len(value) <= ONE_BY_ONE
     return few and len(pretty(value)) <= _FORM_CHARACTERS
+
+
+class InterruptForm(DecisionForm):
+    """Take a verb with its note, and how far an approval reaches beyond this one call.
+
+    What a refused page keeps is never a reach: to allow more than once is chosen anew.
+    """
+
+    grant = forms.ChoiceField(label=_("Allow"), required=False, widget=forms.RadioSelect)
+
+    def __init__(self, data: Any = None, *, item: Interrupt, by: Caller, **options: Any) -> None:
+        super().__init__(data, item=item, **options)
+        words = {
+            Reach.SESSION: _("For this session (%(length)s)"),
+            Reach.ARGUMENTS: _("Always for exactly these arguments (%(length)s)"),
+        }
+        choices = [(reach, word % {"length": length_of(reach)}) for reach, word in words.items()]
+        field: Any = self.fields["grant"]
+        field.choices = [("", _("Just this once")), *choices]
+        # What cannot be allowed is not offered; who sends it all the same is told why.
+        self.reaches = [reach for reach in Reach if not grants.why_not(item, reach, by)]
+        field.widget.choices = [
+            (value, word) for value, word in field.choices if value in ("", *self.reaches)
+        ]
+
+
+def length_of(reach: str) -> str:
+    """Return how long a grant of *reach* holds, in words."""
+    return duration(grants.lifetime(reach).total_seconds())
 
 
 class ArgumentsForm(NamedFieldsForm):

@@ -1,12 +1,15 @@
 """What a person is shown of an interrupt: a headline of the server's own, and contradictions."""
 
+import datetime as dt
 import re
 from collections.abc import Iterator
 from typing import Any
 
+import jwt
 from django.utils.translation import gettext as _
 
 from events.untrusted import marked, pretty, without_unseen
+from interrupts import receipts
 from interrupts.models import Interrupt, one_line
 from reviews.models import Kind
 from reviews.presentation import Argument, arguments
@@ -39,6 +42,23 @@ def headline_arguments(interrupt: Interrupt) -> list[Argument]:
         Argument(found.name, found.kind, one_line(found.text, _VALUE_LENGTH))
         for found in plain[:_IN_HEADLINE]
     ]
+
+
+# -- The receipt --------------------------------------------------------------------------------------
+
+
+def receipt(interrupt: Interrupt) -> dict[str, Any]:
+    """Return the claims of the receipt of an approval, or why there are none under ``problem``."""
+    if not interrupt.receipt:
+        return {}
+    try:
+        claims = receipts.verify(interrupt.receipt)
+    except receipts.KeyGone:
+        return {"problem": _("The key that signed it has been retired: no tool takes it any more.")}
+    except jwt.InvalidTokenError:
+        return {"problem": _("It is not what this server signed.")}
+    issued, expires = (dt.datetime.fromtimestamp(claims[name], dt.UTC) for name in ("iat", "exp"))
+    return {**claims, "issued_at": issued, "expires_at": expires}
 
 
 # -- Contradictions -----------------------------------------------------------------------------------

@@ -60,8 +60,10 @@ def approve(
         Problem: 400 when it takes no such decision or the arguments break ``args_schema``; 412 when what
             was shown is not what is stored.
     """
+    is_answered = Decision.APPROVE not in interrupt.allowed_decisions and interrupt.needs_several
     if modifications is None:
-        _must_allow(interrupt, Decision.APPROVE)
+        # Where the last one writes an answer, those before only agree that there is one.
+        _must_allow(interrupt, Decision.RESPOND if is_answered else Decision.APPROVE)
         arguments, changes = interrupt.tool_args, {}
     else:
         arguments, changes = modifications, _edited(interrupt, by, modifications)
@@ -83,7 +85,8 @@ def approve(
             content_hash=content_hash,
         )
 
-    voting.approve(interrupt, APPROVE, end, by=by, content_hash=content_hash, comment=comment)
+    ending = None if is_answered else end
+    voting.approve(interrupt, APPROVE, ending, by=by, content_hash=content_hash, comment=comment)
 
 
 def reject(

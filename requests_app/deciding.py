@@ -41,6 +41,7 @@ class RequestView(ItemView):
     staying = frozenset({Verb.PROGRESS})
     done = {
         Verb.FULFILL: gettext_lazy("Fulfilled: %(title)s"),
+        Verb.APPROVE: gettext_lazy("Approved: %(title)s"),
         Verb.REJECT: gettext_lazy("Rejected: %(title)s"),
         Verb.CANCEL: gettext_lazy("Cancelled: %(title)s"),
         Verb.PROGRESS: gettext_lazy("Progress saved: %(title)s"),
@@ -87,6 +88,8 @@ class RequestView(ItemView):
                 if not answers.is_valid():
                     return False
                 services.fulfill(self.item, response_data=answers.answers, notes=note, **told)
+            case Verb.APPROVE:
+                services.approve(self.item, comment=note, **told)
             case Verb.REJECT:
                 code = form.cleaned_data["code"] or "other"
                 services.reject(self.item, reason=note, code=code, **told)
@@ -107,13 +110,21 @@ class RequestView(ItemView):
             note=said["progress"].strip(),
         )  # fmt: skip
 
+    def verbs(self) -> dict[str, Any]:
+        ballot = self.ballot
+        may_approve = ballot is not None and ballot.may_approve
+        return {
+            "can_allow": may_approve,
+            "can_fulfill": may_approve and ballot is not None and ballot.is_last,
+            "can_reject": ballot is not None and ballot.may_refuse,
+        }
+
     def shown(self) -> dict[str, Any]:
         headline = HEADLINES[Kind(self.item.kind)]
         return {
             "title": f"{headline} · {marked(self.item.title)}",
             "headline": headline,
             "attached": arguments(self.item.context),
-            "can_allow": True,
             "has_secrets": bool(self.item.names_of("secret")),
             "answers": self._answers(),
             "sealed": [field.label for field in self.item.fields if field.name in self.item.sealed_fields],

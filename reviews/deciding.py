@@ -5,6 +5,8 @@ A subclass says how its kind is read, which forms it has and what its verbs do.
 """
 
 from collections.abc import Callable
+from functools import cached_property
+from http import HTTPStatus
 from typing import Any, cast
 
 from django.contrib import messages
@@ -15,6 +17,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import View
 
@@ -26,12 +29,19 @@ from events.untrusted import marked, visible
 from reviews import presentation, services
 from reviews.admin import FRAGMENT
 from reviews.attachments import of_item
+from reviews.ballots import Ballot, ballot, steps
 from reviews.conflicts import conflict
 from reviews.forms import CommentForm, DecisionForm, Verb
-from reviews.lifecycle import CLAIM, OPEN
-from reviews.models import DECIDE, Kind
+from reviews.lifecycle import CLAIM, OPEN, Status
+from reviews.models import DECIDE, INTERRUPTS, Kind, ReviewItem
+from reviews.reviewers import candidates
+from reviews.rules import granter_of, is_denied
 from reviews.selectors import claim_is_free_for, inbox
 from reviews.templatetags.items import page_of
+
+HANDED_TO_AT_MOST = 200
+CANDIDATES_FOR_NEXT = 50
+COUNTED = gettext_lazy("Your approval is counted: %(title)s")
 
 
 # What is typed may be a secret: no error report repeats it.
@@ -61,7 +71,7 @@ class ItemView(View):
             raise PermissionDenied
         self.caller = of_user(cast(User, request.user))
         self.may_decide = self.caller.has_perm(DECIDE)
-        self.item = self._read(kwargs["pk"])
+        self._look(kwargs["pk"])
         self.forms: dict[str, Any] = {}
         self.problem: Problem | None = None
         self.since_shown: dict[str, Any] = {}
@@ -69,6 +79,12 @@ class ItemView(View):
     @property
     def held_by_other(self) -> bool:
         return bool(self.item.holder and self.item.holder != self.caller.name)
+
+    @cached_property
+    def ballot(self) -> Ballot | None:
+        """What an approval by the reader would be; none where they decide nothing, or nothing is left to."""
+        is_open = self.item.effective_status in OPEN
+        return ballot(self.item, self.caller) if is_open and self.may_decide else None
 
     # -- What a kind says -----------------------------------------------------------------------------
 
@@ -99,6 +115,15 @@ class ItemView(View):
         """Return what the templates of this kind need besides."""
         raise NotImplementedError
 
+    def verbs(self) -> dict[str, Any]:
+        """Return what the panel of this kind offers its reader."""
+        raise NotImplementedError
+
+    def told(self, verb: Verb) -> str:
+        """Return what is said of *verb*, which was carried out."""
+        is_counted = verb == Verb.APPROVE and self.item.status in OPEN
+        return str(COUNTED if is_counted else self.done[verb]) % {"title": marked(self.item.title)}
+
     # -- Verbs ----------------------------------------------------------------------------------------
 
     def get(self, request: HttpRequest, pk: str) -> HttpResponse:
@@ -115,7 +140,7 @@ class ItemView(View):
             if verb in (Verb.CLAIM, Verb.RELEASE):
                 (self.claim if verb == Verb.CLAIM else self.release)(self.item, by=self.caller)
                 return self._stay()
-            return self._decide()
+            return self._hand_over() if verb == Verb.REASSIGN else self._decide()
         except TransitionConflict as error:
             return self._conflict(error)
 
@@ -127,6 +152,22 @@ class ItemView(View):
         services.comment(self.item, by=self.caller, body=form.cleaned_data["body"])
         return HttpResponseRedirect(f"{page_of(self.item)}#history")
 
+    def _hand_over(self) -> HttpResponse:
+        form: DecisionForm = self.forms["decision_form"]
+        form.is_valid()
+        name = form.cleaned_data.get("to", "")
+        to = User.objects.filter(username=name, is_active=True).first()
+        if to is None:
+            form.add_error("to", _("Choose who is to have it."))
+            return self._page(status=400)
+        try:
+            services.reassign(self.item, by=self.caller, to=to)
+        except Problem:
+            form.add_error("to", _("%(name)s may not answer this.") % {"name": name})
+            return self._page(status=400)
+        messages.success(self.request, _("%(name)s has it now.") % {"name": name})
+        return self._stay()
+
     def _decide(self) -> HttpResponse:
         form: DecisionForm = self.forms["decision_form"]
         if self.item.effective_status not in OPEN:
@@ -135,11 +176,15 @@ class ItemView(View):
         if shown != (self.item.content_hash, str(self.item.version)):
             return self._stale(form.data.get("content_hash", ""), form.data.get("seen", ""))
         self.take_files()
-        if not self._is_carried_out(form):
+        try:
+            is_done = self._is_carried_out(form)
+        except Problem as problem:
+            return self._refused(problem)
+        if not is_done:
             messages.error(self.request, _("Not done yet: see what is marked."))
             return self._page(status=400)
         verb = Verb(form.cleaned_data["verb"])
-        messages.success(self.request, str(self.done[verb]) % {"title": marked(self.item.title)})
+        messages.success(self.request, self.told(verb))
         return self._stay() if verb in self.staying else HttpResponseRedirect(self._next_url())
 
     def _is_carried_out(self, form: DecisionForm) -> bool:
@@ -151,12 +196,14 @@ class ItemView(View):
                 Verb(form.cleaned_data["verb"]), form, note, by=self.caller, content_hash=shown
             )
         except Problem as problem:
+            if problem.status == HTTPStatus.FORBIDDEN:
+                raise
             self._blame(problem)
             return False
 
     def _stay(self) -> HttpResponse:
         """Show the page with the item as it now is, and everything that was typed."""
-        self.item = self._read(self.item.pk)
+        self._look(self.item.pk)
         self._keep()
         return self._page()
 
@@ -164,13 +211,16 @@ class ItemView(View):
 
     def _conflict(self, error: TransitionConflict) -> HttpResponse:
         form = self.forms["decision_form"]
-        seen = form.data.get("seen", "")
-        self.item = self._read(self.item.pk)
-        self.problem = conflict(error, self.document())
-        if self.problem.code == "stale":
-            return self._stale(form.data.get("content_hash", ""), seen)
+        self._look(self.item.pk)
+        problem = conflict(error, self.document())
+        if problem.code == "stale":
+            return self._stale(form.data.get("content_hash", ""), form.data.get("seen", ""))
+        return self._refused(problem)
+
+    def _refused(self, problem: Problem) -> HttpResponse:
+        self.problem = problem
         self._keep()
-        return self._page(status=self.problem.status)
+        return self._page(status=problem.status)
 
     def _stale(self, content_hash: str, seen: str) -> HttpResponse:
         """Show what has changed since the page was made, and ask to decide again."""
@@ -196,14 +246,16 @@ class ItemView(View):
             typed["has_read"] = False
             self.forms.clear()
         self.forms["decision_form"] = self.decision_form(initial=typed)
-        if self.item.effective_status not in OPEN and typed["note"]:
+        if typed["note"] and not (self.ballot and self.ballot.may_act):
             self.forms["comment_form"] = CommentForm(initial={"body": typed["note"]})
 
     # -- The page -------------------------------------------------------------------------------------
 
-    def _read(self, pk: str) -> Any:
+    def _look(self, pk: str) -> None:
+        """Read the item as it now is."""
+        self.__dict__.pop("ballot", None)
         try:
-            return self.read(pk)
+            self.item = self.read(pk)
         except Problem:
             raise Http404(_("There is no such item, or it was cleaned up.")) from None
 
@@ -222,28 +274,54 @@ class ItemView(View):
             "item": item,
             "files": of_item(item.pk, files_url),
             "history": [presentation.history_line(event) for event in record],
+            "steps": steps(item),
+            "is_denied": is_denied(item),
+            "granter": granter_of(item),
+            "revised": presentation.revised(record),
             "last_event": record[-1]["id"] if record else "",
             "is_open": item.effective_status in OPEN,
             "may_decide": self.may_decide,
             "held_by_other": self.held_by_other,
-            "may_release": self.may_decide
-            and (item.holder == self.caller.name or self.caller.has_perm("agents.change_agent")),
             "problem": self.problem,
             "since_shown": self.since_shown,
             "next_url": "" if fragment else self._next_item(),
             "outcome_template": f"{self.templates}/outcome.html",
             **self.shown(),
+            **(
+                {}
+                if fragment
+                else {"ballot": self.ballot, "people": self._people, **self._holding(), **self.verbs()}
+            ),
         }
         template = "hitl/item/standing.html" if fragment else f"{self.templates}/page.html"
         response = TemplateResponse(self.request, template, context, status=status)
         response["Cache-Control"] = "no-store"
         return response
 
+    def _holding(self) -> dict[str, bool]:
+        """Say what the reader may do about who holds the item."""
+        holder, mine = self.item.holder, self.item.holder == self.caller.name
+        # A request that was handed over is held before its review has started.
+        is_held = bool(holder) and (self.item.kind in INTERRUPTS or self.item.status == Status.IN_REVIEW)
+        is_free = not holder or (mine and not is_held)
+        return {
+            "may_claim": is_free and self.ballot is not None and self.ballot.may_act,
+            "may_release": is_held and (mine or self.caller.has_perm("agents.change_agent")),
+        }
+
     def _next_item(self) -> str:
         """Return where the next item that waits is decided; empty when there is none."""
         waiting = inbox().filter(claim_is_free_for(self.caller.user), kind__in=self.kinds)
-        found = waiting.exclude(pk=self.item.pk).only("pk", "kind").first()
-        return page_of(found) if found else ""
+        first = waiting.exclude(pk=self.item.pk).only("pk", "kind", "votes")[:CANDIDATES_FOR_NEXT]
+        return next((page_of(item) for item in first if not self._has_voted(item)), "")
+
+    def _has_voted(self, item: ReviewItem) -> bool:
+        return any(self.caller.name in (vote["by"], vote["seat"]) for vote in item.votes)
+
+    def _people(self) -> list[str]:
+        """Return who could be handed the item; asked for by the panel alone."""
+        others = candidates(self.item).exclude(username=self.item.holder or "")
+        return list(others.values_list("username", flat=True)[:HANDED_TO_AT_MOST])
 
     def _list_url(self) -> str:
         return reverse(self.model_admin.list_view)

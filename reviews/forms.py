@@ -23,14 +23,21 @@ class Verb(models.TextChoices):
     FULFILL = "fulfill", _("Fulfill")
     PROGRESS = "progress", _("Save progress")
     REJECT = "reject", _("Reject")
+    CHANGES = "changes", _("Ask for changes")
     CANCEL = "cancel", _("Cancel request")
     CLAIM = "claim", _("Claim")
     RELEASE = "release", _("Release")
+    REASSIGN = "reassign", _("Hand over")
     COMMENT = "comment", _("Comment")
 
 
 ALLOWING = {Verb.APPROVE, Verb.EDIT, Verb.RESPOND, Verb.FULFILL}
 """The verbs that let the agent go on, and so need that everything was read."""
+REASONS = {
+    Verb.REJECT: _("Say why: the agent is told this reason."),
+    Verb.CHANGES: _("Say what should change: the agent is told."),
+}
+"""What the note is for, where there has to be one."""
 
 
 class DecisionForm(forms.Form):
@@ -49,6 +56,7 @@ class DecisionForm(forms.Form):
             attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
         ),
     )
+    to = forms.CharField(required=False)
     has_read = forms.BooleanField(label=_("I have opened and read all of it"), required=False)
 
     def __init__(
@@ -62,8 +70,8 @@ class DecisionForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
         verb, note = cleaned.get("verb"), (cleaned.get("note") or "").strip()
-        if verb == Verb.REJECT and not note:
-            self.add_error("note", _("Say why: the agent is told this reason."))
+        if verb in REASONS and not note:
+            self.add_error("note", REASONS[verb])
         if verb in ALLOWING:
             if self.is_critical and (cleaned.get("word") or "").strip() != self.word_to_type:
                 self.add_error("word", _("This is critical. Type the word as shown to allow it."))

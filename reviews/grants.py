@@ -57,23 +57,27 @@ def give(item: ReviewItem, reach: str, *, by: Caller, arguments: dict[str, Any])
     """
     if told := why_not(item, reach, by):
         raise Problem(400, "no_grant", told)
-    if reach == Reach.SESSION:
-        hours = settings.HITL_SESSION_GRANT_HOURS
-        scope: dict[str, Any] = {"session_id": item.session_id}
-    else:
-        hours = settings.HITL_ARGUMENTS_GRANT_DAYS * 24
+    scope: dict[str, Any] = {"session_id": item.session_id}
+    if reach != Reach.SESSION:
         scope = {"arguments_hash": sha256(arguments), "arguments": arguments}
     grant = Grant.objects.create(
         agent_id=item.agent_id,
         tool_name=item.tool_name,
         item_id=item.pk,
         granted_by=by.user,
-        expires_at=database_now() + dt.timedelta(hours=hours),
+        expires_at=database_now() + lifetime(reach),
         **scope,
     )
     told_of = {"grant": grant.pk, "reach": str(reach), "tool_name": item.tool_name, "granted_by": by.name}
     log.record(item.stream, GRANTED, item.pk, actor=by.actor, session_id=item.session_id, data=told_of)
     return grant
+
+
+def lifetime(reach: str) -> dt.timedelta:
+    """Return how long a grant of *reach* holds."""
+    if reach == Reach.SESSION:
+        return dt.timedelta(hours=settings.HITL_SESSION_GRANT_HOURS)
+    return dt.timedelta(days=settings.HITL_ARGUMENTS_GRANT_DAYS)
 
 
 def why_not(item: ReviewItem, reach: str, by: Caller) -> str:

@@ -84,6 +84,7 @@ def has_long_text(words: str, shown: Iterable[Argument]) -> bool:
 
 # -- History ------------------------------------------------------------------------------------------
 
+CHANGES_WANTED = "hitl.item.changes_requested"
 ASKED = {"hitl.interrupt.requested", "hitl.request.created", "hitl.item.revised"}
 _EVENTS = {
     "hitl.interrupt.requested": ("question", gettext_lazy("asked")),
@@ -109,6 +110,19 @@ _EVENTS = {
     "hitl.item.purged": ("lock", gettext_lazy("destroyed the secret answers: nobody fetched them in time")),
     "hitl.item.consumed": ("check", gettext_lazy("used the approval")),
     "hitl.item.outcome": ("note", gettext_lazy("reported the outcome")),
+    "hitl.item.voted": ("check", gettext_lazy("approved (%(approvals)d of %(required_approvals)d)")),
+    "hitl.item.reassigned": ("swap", gettext_lazy("handed it to %(to)s")),
+    "hitl.item.reminded": ("bell", gettext_lazy("reminded everybody who is asked: nobody answered")),
+    "hitl.item.escalated": ("bell", gettext_lazy("asked %(to)s as well: nobody answered")),
+    "hitl.grant.created": ("key", gettext_lazy("allowed %(tool_name)s in advance")),
+    "hitl.grant.revoked": ("slash", gettext_lazy("took back what was allowed in advance")),
+}
+_NOBODY_TO_ASK = gettext_lazy("found nobody else to ask")
+_BY_GRANT = gettext_lazy("let it pass: %(resolved_by)s has allowed this in advance")
+_IN_PLACE = gettext_lazy("approved for %(seat)s (%(approvals)d of %(required_approvals)d)")
+_REACHES = {
+    "session": gettext_lazy("Every call in this session."),
+    "arguments": gettext_lazy("Every call with exactly these arguments."),
 }
 _WITH_EDITS = gettext_lazy("approved with edits")
 _ACKNOWLEDGED = ("lock", gettext_lazy("acknowledged the secret answers, which are destroyed"))
@@ -126,10 +140,22 @@ def history_line(event: dict[str, Any]) -> dict[str, Any]:
         "id": event["id"],
         "icon": icon,
         "actor": event["actor"],
-        "verb": verb,
+        "verb": _worded(event["type"], verb, data),
         "note": "" if event["type"] in ASKED else _note(data).strip(),
         "at": event["occurred_at"],
     }
+
+
+def _worded(kind: str, verb: Any, data: dict[str, Any]) -> str:
+    """Return *verb* with the names and numbers of its event."""
+    vote = data.get("vote") or {}
+    if kind == "hitl.interrupt.approved" and data.get("grant"):
+        verb = _BY_GRANT
+    elif kind == "hitl.item.escalated" and "to" not in data:
+        verb = _NOBODY_TO_ASK
+    elif vote and vote["seat"] != vote["by"]:
+        verb = _IN_PLACE
+    return str(verb) % {**data, **vote} if "%(" in str(verb) else str(verb)
 
 
 def _note(data: dict[str, Any]) -> str:
@@ -139,6 +165,8 @@ def _note(data: dict[str, Any]) -> str:
         for name in ("body", "comment", "rejection_reason", "reason", "notes", "name")
         if data.get(name)
     ]
+    if "reach" in data:
+        words.append(str(_REACHES.get(data["reach"], "")))
     if "outcome" in data:
         words = [data["outcome"], *([pretty(data["result"])] if data.get("result") is not None else [])]
     if "checklist" in data:
@@ -156,6 +184,34 @@ def since(record: list[dict[str, Any]], seen: str) -> dict[str, Any]:
         "lines": [history_line(event) for event in record[place:]],
         "changes": changes(then.get("tool_args", {}), now.get("tool_args", {})) if then else [],
         "reason": now.get("reason", "") if then and then.get("reason") != now.get("reason") else "",
+    }
+
+
+def revised(record: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what is to be said of changes that were asked for: what for, and what the agent made of it.
+
+    ``wanted`` is who asked last and for what, while the agent has not answered; else ``changes`` and
+    ``reason`` are what its last revision made of the content, and ``lapsed`` says that it cost votes.
+    """
+    wanted = [n for n, event in enumerate(record) if event["type"] == CHANGES_WANTED]
+    asked = [n for n, event in enumerate(record) if event["type"] in ASKED]
+    if not wanted or not asked:
+        return {}
+    if wanted[-1] > asked[-1]:
+        return {"wanted": history_line(record[wanted[-1]])}
+    then, now = (record[number]["data"] for number in asked[-2:])
+    between = record[asked[-2] : asked[-1]]
+    return {
+        "at": record[asked[-1]]["occurred_at"],
+        "changes": [
+            change
+            for name in ("tool_args", "data")
+            for change in changes(then.get(name, {}), now.get(name, {}))
+        ],
+        "reason": None
+        if then.get("reason") == now.get("reason")
+        else Change("", then.get("reason"), now.get("reason")),
+        "lapsed": any(event["type"] == "hitl.item.voted" for event in between),
     }
 
 

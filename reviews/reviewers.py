@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from agents.callers import Caller
@@ -62,6 +62,20 @@ def is_asked(item: ReviewItem, by: Caller) -> bool:
 def reviewers_of(groups: Iterable[str]) -> QuerySet[User]:
     """Return the active members of *groups*."""
     return User.objects.filter(is_active=True, groups__name__in=list(groups)).distinct().order_by("username")
+
+
+def candidates(item: ReviewItem) -> QuerySet[User]:
+    """Return who could be handed *item*: whoever may decide and is asked, or stands in for somebody asked."""
+    people = User.objects.with_perm(DECIDE).filter(is_active=True).order_by("username")
+    if item.reviewers:
+        stands_in = Q(
+            delegations_taken__starts_at__lte=Now(),
+            delegations_taken__ends_at__gt=Now(),
+            delegations_taken__absent__groups__name__in=item.reviewers,
+        )
+        people = people.filter(Q(groups__name__in=item.reviewers) | stands_in).distinct()
+    voted = [name for vote in item.votes for name in (vote["by"], vote["seat"])]
+    return people.exclude(username__in=voted)
 
 
 def _seats(item: ReviewItem, user: Any) -> list[str]:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from events.clock import iso
 from events.untrusted import visible
 from reviews import times
+from reviews.lifecycle import OPEN
 from reviews.models import INTERRUPTS, Kind, Priority, ReviewItem
 
 register = template.Library()
@@ -69,6 +70,21 @@ def status(name: str) -> SafeString:
     """Show a status by shape, colour and word."""
     shape, word = STATUSES[name]
     return format_html('<span class="chip status-{}">{}{}</span>', name, icon(shape), word)
+
+
+@register.simple_tag
+def votes_chip(item: ReviewItem) -> SafeString | str:
+    """Show how far the votes on an open item are, of the stage that is asked; nothing where one is enough."""
+    if item.status not in OPEN or not item.needs_several:
+        return ""
+    stage = item.stages[item.stage]
+    given = sum(vote["stage"] == item.stage for vote in item.votes)
+    told = gettext("%(given)d of %(all)d") % {"given": given, "all": stage["required_approvals"]}
+    name = visible(f"{stage['name']} ") if len(item.stages) > 1 else ""
+    title = gettext("approvals given")
+    return format_html(
+        '<span class="chip plain votes" title="{}">{}{}{}</span>', title, icon("people"), name, told
+    )
 
 
 @register.filter(name="kind")

@@ -13,9 +13,13 @@ export function toast(text, kind = "news") {
   setTimeout(() => note.remove(), SHOWN_MS);
 }
 
-// What the server has to say about the last step.
+// What the server has to say about the last step. Where it offers a way on, it stays.
 export function toastMessages() {
   const list = document.querySelector("ul.messagelist");
-  for (const message of list?.children ?? []) toast(message.textContent.trim(), message.className);
-  list?.remove();
+  for (const message of [...(list?.children ?? [])]) {
+    if (message.querySelector("a")) continue;
+    toast(message.textContent.trim(), message.className);
+    message.remove();
+  }
+  if (!list?.children.length) list?.remove();
 }
