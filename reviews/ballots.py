@@ -110,11 +110,11 @@ def _refusal(item: ReviewItem, by: Caller, code: str) -> dict[str, Any]:
 def _voted(item: ReviewItem, by: Caller) -> str:
     for vote in item.votes:
         if vote["by"] == by.name and vote["seat"] != by.name:
-            return _("You have approved this in the place of %(seat)s. Others have to, as well.") % vote
+            return str(_("You have approved this in the place of %(seat)s. Others have to, as well.") % vote)
         if vote["by"] == by.name:
             return _("You have approved this. Others have to, as well.")
         if vote["seat"] == by.name:
-            return _("%(by)s has approved this in your place. Others have to, as well.") % vote
+            return str(_("%(by)s has approved this in your place. Others have to, as well.") % vote)
     return _("Everybody for whom you could speak has voted, or may not approve this.")
 
 

@@ -190,19 +190,21 @@ def since(record: list[dict[str, Any]], seen: str) -> dict[str, Any]:
 def revised(record: list[dict[str, Any]]) -> dict[str, Any]:
     """Return what is to be said of changes that were asked for: what for, and what the agent made of it.
 
-    ``wanted`` is who asked last and for what, while the agent has not answered; else ``changes`` and
-    ``reason`` are what its last revision made of the content, and ``lapsed`` says that it cost votes.
+    ``wanted`` is who asked last and for what. While this ``waits`` for the agent there is no more; else
+    ``changes`` and ``reason`` are what its last revision made of it, and ``lapsed`` says that it cost votes.
     """
     wanted = [n for n, event in enumerate(record) if event["type"] == CHANGES_WANTED]
     asked = [n for n, event in enumerate(record) if event["type"] in ASKED]
     if not wanted or not asked:
         return {}
+    line = history_line(record[wanted[-1]])
     if wanted[-1] > asked[-1]:
-        return {"wanted": history_line(record[wanted[-1]])}
+        return {"wanted": line, "waits": True}
     then, now = (record[number]["data"] for number in asked[-2:])
     between = record[asked[-2] : asked[-1]]
     return {
-        "at": record[asked[-1]]["occurred_at"],
+        "wanted": line,
+        "made_at": record[asked[-1]]["occurred_at"],
         "changes": [
             change
             for name in ("tool_args", "data")

@@ -26,11 +26,18 @@ export function liveDecision() {
     const before = { ...standing().dataset };
     if (before.version === fresh.dataset.version && before.open === fresh.dataset.open) return;
     replace("standing", page);
+    if (form && before.open === "yes") hasMoved(fresh.dataset.version !== form.elements.version.value);
     if (before.open === "yes" && fresh.dataset.open === "no") {
       close();
       toast(standing().querySelector(".decided-line").textContent.replace(/\s+/g, " ").trim());
     }
   };
+
+  // The server would refuse what is pressed now, and show what happened: say so before.
+  function hasMoved(moved) {
+    const hint = document.getElementById("moved-hint");
+    if (hint) hint.hidden = !moved;
+  }
 
   // The note can still be read and copied; nothing can be sent.
   function close() {
