@@ -49,20 +49,22 @@ class InterruptView(ItemView):
         return InterruptForm(data, item=self.item, by=self.caller, has_long_text=is_long, **options)
 
     def content_forms(self, data: Any = None) -> dict[str, Any]:
+        # Nobody edits what several approve: then the page has no fields to send back.
+        edits = data if data and any(name.startswith("argument-") for name in data) else None
         made = {
-            "arguments_form": (Decision.EDIT, ArgumentsForm),
-            "answer_form": (Decision.RESPOND, AnswerForm),
+            "arguments_form": (Decision.EDIT, ArgumentsForm, edits),
+            "answer_form": (Decision.RESPOND, AnswerForm, data),
         }
         return {
-            name: form(data, interrupt=self.item) if self._takes(decision) else None
-            for name, (decision, form) in made.items()
+            name: form(sent, interrupt=self.item) if self._takes(decision) else None
+            for name, (decision, form, sent) in made.items()
         }
 
     def carry_out(self, verb: Verb, form: DecisionForm, note: str, **told: Any) -> bool:
         edits, answer = self.forms["arguments_form"], self.forms["answer_form"]
         match verb:
             case Verb.APPROVE:
-                if edits and (not edits.is_valid() or edits.is_changed()):
+                if edits and edits.is_bound and (not edits.is_valid() or edits.is_changed()):
                     form.add_error(None, _("The arguments were edited. Approve with edits, or undo them."))
                     return False
                 services.approve(self.item, comment=note, grant=form.cleaned_data["grant"], **told)
