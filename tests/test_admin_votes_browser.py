@@ -168,7 +168,7 @@ def test_every_state_is_accessible_and_fits(
     bob.decide(used["id"])
     agent.post(f"/interrupts/{used['id']}/consume", json={"tool_args": ARGUMENTS})
     agent.post(f"/interrupts/{used['id']}/outcome", json={"status": "failed", "result": {"code": 1}})
-    others = ask(agent, make(reviewers=["auditor"]))
+    others = ask(agent, make(reviewers=["reviewer"]))
 
     for asked in (voted, revised, wanted, used, denied, others):
         open_item(page, server, asked)
