@@ -255,6 +255,7 @@ def _decide(
         data={
             **interrupt.headline,
             **answer,
+            **({"votes": changes["votes"]} if changes and "votes" in changes else {}),
             "comment": comment,
             "resolved_by": by.name,
             "tool_args": interrupt.tool_args,

@@ -14,7 +14,7 @@ from events.models import SYSTEM, Stream
 from events.statements import Parameter, Prepared
 from events.transitions import Transition, perform
 from reviews import follow_up, grants
-from reviews.models import EVERYBODY, Grant, Policy, PolicyDecision, Priority, ReviewItem
+from reviews.models import EVERYBODY, Grant, Kind, Policy, PolicyDecision, Priority, ReviewItem
 from reviews.policies import Call, Rule, Verdict, judge
 
 
@@ -84,7 +84,10 @@ def rule_all(calls: list[Call]) -> list[Ruling]:
 
 def _ruling(call: Call, rules: Rules, *, may_pass: bool) -> Ruling:
     ruling = Ruling(call, judge(rules.rules, call), rules.version, may_pass)
-    if ruling.decision == PolicyDecision.DENY or ruling.verdict.terms.get("high_risk") or not may_pass:
+    is_yes_or_no = call.kind in (Kind.APPROVAL, Kind.CONFIRMATION)
+    if ruling.decision == PolicyDecision.DENY or ruling.verdict.terms.get("high_risk"):
+        return ruling
+    if not (may_pass and is_yes_or_no):
         return ruling
     return replace(ruling, grant=grants.granting(call, ruling.stages))
 

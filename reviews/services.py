@@ -3,6 +3,7 @@
 import datetime as dt
 from typing import Any
 
+import orjson
 import structlog
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -122,12 +123,19 @@ def reassign(item: ReviewItem, *, by: Caller, to: User) -> None:
         )
 
 
-def comment(item: ReviewItem, *, by: Caller, body: str) -> dict[str, Any]:
-    """Add *body* to the history of *item*, whatever its state; return the comment."""
+def comment(item: ReviewItem, *, by: Caller, body: str, reply_to: str = "") -> dict[str, Any]:
+    """Add *body* to the history of *item*, whatever its state; return the comment.
+
+    *reply_to* is the id of the comment that it answers, one of the same item.
+    """
     body = body.strip()
     if not body or len(body) > COMMENT_LIMIT:
         raise invalid({"body": [f"Write 1 to {COMMENT_LIMIT:,} characters."]})
     written = {"comment_id": new_id("com"), "author": by.name, "body": body}
+    if reply_to:
+        if reply_to not in _ids_of_comments(item):
+            raise invalid({"reply_to": ["There is no such comment here."]})
+        written["reply_to"] = reply_to
     with log.unit_of_work():
         if by.user is None and _comments_on(item) >= COMMENTS_OF_AN_AGENT:
             detail = f"An agent may leave {COMMENTS_OF_AN_AGENT} comments on one item. Ask anew instead."
@@ -141,6 +149,11 @@ def comment(item: ReviewItem, *, by: Caller, body: str) -> dict[str, Any]:
             data=written,
         )
     return written
+
+
+def _ids_of_comments(item: ReviewItem) -> set[str]:
+    rows = Event.objects.filter(subject_id=item.pk, type=COMMENTED).values_list("data", flat=True)
+    return {orjson.loads(data)["comment_id"] for data in rows}
 
 
 def _comments_on(item: ReviewItem) -> int:
