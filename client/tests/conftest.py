@@ -77,10 +77,10 @@ def gated(agent: Any) -> Callable[..., Callable[[int], int]]:
 
             return pay
 
-        @agent.client.gate(tool_name="pay", **options)
         async def apay(amount: int) -> int:
             return amount
 
-        return lambda amount: agent.runner.run(apay(amount), context=contextvars.copy_context())
+        fn = agent.client.gate(tool_name="pay", **options)(apay)
+        return lambda amount: agent.runner.run(fn(amount), context=contextvars.copy_context())
 
     return gate

@@ -52,11 +52,14 @@ class Says(Fault):
 
 
 class Hangs(Fault):
-    """There is no answer for a second."""
+    """The answer takes a second."""
+
+    def __init__(self) -> None:
+        super().__init__(handled=True)
 
     def answer(self, handler: Handler, status: int, body: bytes) -> None:
         time.sleep(1)
-        super().answer(handler, status, body)
+        handler.say(status, body)
 
 
 class Loopback:

@@ -1,7 +1,9 @@
 """The policies are asked before a person is; what they said is used again while it holds."""
 
 import pickle
+import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -84,13 +86,24 @@ def test_an_answer_by_other_rules_makes_all_earlier_ones_void(agent: Any, server
     assert agent.evaluate("pay", PAY).decision == "deny"
 
 
+def test_a_renewal_that_names_no_time_gives_as_much_as_before(hitl: HITL, server: Loopback) -> None:
+    server.max_age = 1
+    hitl.evaluate("pay", PAY)
+    time.sleep(1.1)
+    server.faults.append(Says(304))
+    hitl.evaluate("pay", PAY)
+    hitl.evaluate("pay", PAY)
+    assert len(server.asked) == 2
+
+
 def test_what_comes_to_depend_on_the_arguments_no_longer_holds_for_all(hitl: HITL, server: Loopback) -> None:
     server.max_age = 0
     hitl.evaluate("pay", PAY)
-    server.version, server.policies["pay"] = "2", DENY | {"depends_on_args": True}
-    hitl.evaluate("pay", PAY)
-    server.max_age, server.policies["pay"] = 30, ALLOW | {"depends_on_args": True}
+    answer = '{"decision": "deny", "policy": "limits", "version": "1", "depends_on_args": true}'
+    server.faults.append(Says(200, answer, Cache_Control="max-age=30"))
+    assert [hitl.evaluate("pay", PAY).decision for _ in range(2)] == ["deny", "deny"]
     assert hitl.evaluate("pay", {"amount": 6}).decision == "allow"
+    assert len(server.asked) == 3
 
 
 def test_only_so_many_answers_are_kept(hitl: HITL, server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -333,3 +346,23 @@ def test_tools_are_gated_in_one_call(hitl: HITL, server: Loopback) -> None:
     with pytest.raises(InterruptSignal) as signal:
         named["read"]("a.txt")
     assert signal.value.data["tool"] == "read"
+
+
+def test_the_tools_of_the_guide_are_protected_as_it_says(hitl: HITL, server: Loopback) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "client.md").read_text()
+    code = re.search(r"```python\n(tools = .*?)```", guide, re.DOTALL)
+    assert code is not None
+
+    def tool(name: str) -> str:
+        return name
+
+    names = ["delete_file", "drop_table", "send_email", "make_payment", "update_production"]
+    known: dict[str, Any] = {"hitl": hitl, "Denied": Denied, **dict.fromkeys(names, tool)}
+    server.policies |= {"drop_table": DENY, "make_payment": ASK}
+    server.soon()
+    exec(code[1], known)
+    assert list(known["tools"]) == names
+    assert known["call"]("send_email", {"name": "ann"}) == "ann"
+    assert known["call"]("drop_table", {"name": "users"}) == "refused: Tables are never dropped."
+    assert known["call"]("make_payment", {"name": "bob"}) == "bob"
+    assert [body["tool_name"] for body in server.bodies.values()] == ["make_payment"]
