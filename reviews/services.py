@@ -18,7 +18,7 @@ from events.problems import Problem, invalid
 from events.transitions import Transition, perform, perform_all
 from reviews.attachments import delete_files
 from reviews.lifecycle import CLAIM, FINAL, NOBODY_ANSWERED, REASSIGN, RELEASE, OnTimeout
-from reviews.models import DECIDE, ReviewItem
+from reviews.models import DECIDE, Delegation, Grant, ReviewItem
 from reviews.reviewers import is_asked
 from reviews.selectors import claim_is_free_for, is_overdue
 
@@ -182,7 +182,8 @@ def timed_out(model: type[ReviewItem], transitions: dict[OnTimeout, Transition])
 def cleanup(days: int | None = None) -> int:
     """Delete what was resolved *days* ago (``HITL_CLEANUP_DAYS``); its events stay. Return how many.
 
-    It is counted no more: statistics are those of what is there.
+    It is counted no more: statistics are those of what is there. Grants and delegations that ended as long
+    ago go with it.
     """
     kept = dt.timedelta(days=settings.HITL_CLEANUP_DAYS if days is None else days)
     old = ReviewItem.objects.filter(status__in=sorted(FINAL), resolved_at__lt=Now() - kept)
@@ -198,4 +199,6 @@ def cleanup(days: int | None = None) -> int:
                 for counts in (item.counts_of_start, item.counts_of_end):
                     log.count(item.stream, {name: -number for name, number in counts.items()})
         count += len(items)
+    Grant.objects.filter(expires_at__lt=Now() - kept).delete()
+    Delegation.objects.filter(ends_at__lt=Now() - kept).delete()
     return count
