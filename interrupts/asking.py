@@ -18,7 +18,7 @@ from interrupts.lifecycle import APPROVE, DECISIONS, REJECT
 from interrupts.models import Interrupt, title_of
 from reviews import rules
 from reviews.asking import Asking, Draft, draft
-from reviews.models import Kind
+from reviews.models import YES_OR_NO, Kind
 from reviews.policies import Call
 from reviews.rules import Ruling
 
@@ -115,7 +115,7 @@ def _check_schema(field: str, schema: Any) -> None:
 
 def _settle(interrupt: Interrupt) -> None:
     """Answer at once what a policy denies, what was allowed in advance, or what nobody is to be asked."""
-    is_yes_or_no = interrupt.kind in (Kind.APPROVAL, Kind.CONFIRMATION)
+    is_yes_or_no = interrupt.kind in YES_OR_NO
     if rules.is_denied(interrupt):
         rules.deny(REJECT, interrupt)
     elif is_yes_or_no and (granter := rules.granter_of(interrupt)):

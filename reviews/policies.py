@@ -18,7 +18,7 @@ from functools import lru_cache
 from itertools import combinations
 from typing import Any
 
-from reviews.conditions import Condition, ConditionFailed
+from reviews.conditions import Condition, ConditionError, ConditionFailed, Unreadable
 from reviews.models import INTERRUPTS, Policy, PolicyDecision
 from reviews.models.policies import ANYTHING, INTERRUPT, REQUEST
 
@@ -68,10 +68,10 @@ class Rule:
         ConditionError: its condition does not compile.
     """
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, condition: Condition | Unreadable | None = None) -> None:
         self.policy = policy
         self.decision = PolicyDecision(policy.decision)
-        self.condition = Condition(policy.when) if policy.when.strip() else None
+        self.condition = condition or (Condition(policy.when) if policy.when.strip() else None)
         self.stages = stages_of(policy)
         self.terms = {
             **{name: getattr(policy, name) for name in IN_FORCE},
@@ -87,6 +87,14 @@ class Rule:
             and matches(policy.pattern, call.name)
             and matches(policy.agent_pattern, call.agent)
         )
+
+
+def in_force(policy: Policy) -> Rule:
+    """Return the rule of a stored *policy*; one whose condition no longer compiles always asks."""
+    try:
+        return Rule(policy)
+    except ConditionError:
+        return Rule(policy, Unreadable())
 
 
 def judge(rules: Iterable[Rule], call: Call) -> Verdict:
@@ -147,8 +155,9 @@ def matches(pattern: str, name: str) -> bool:
 
 def _plain(text: str) -> str:
     # An agent must not get around a rule by another case, wide letters or characters nobody sees.
-    folded = unicodedata.normalize("NFKC", text).casefold().strip()
-    return "".join(character for character in folded if unicodedata.category(character) != "Cf")
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    seen = (character for character in folded if unicodedata.category(character) not in ("Cc", "Cf"))
+    return "".join(seen).strip()
 
 
 @lru_cache(4_096)
