@@ -96,6 +96,13 @@ class Condition:
                 raise ConditionError(f"There is no function “{name}”.", *_place(expression, name))
 
 
+class Unreadable:
+    """Stand in for a condition that no longer compiles: it fails, so that a person is asked."""
+
+    def holds(self, *call: Any) -> bool:
+        raise ConditionFailed("The condition of this policy cannot be read.")
+
+
 def _values(value: Any) -> int:
     """Count the values inside *value*, itself included."""
     waiting, count = [value], 0

@@ -17,7 +17,7 @@ from fnmatch import translate
 from itertools import combinations
 from typing import Any
 
-from reviews.conditions import Condition, ConditionFailed
+from reviews.conditions import Condition, ConditionError, ConditionFailed, Unreadable
 from reviews.models import INTERRUPTS, Policy, PolicyDecision
 from reviews.models.policies import ANYTHING, INTERRUPT, REQUEST
 
@@ -67,10 +67,10 @@ class Rule:
         ConditionError: its condition does not compile.
     """
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, condition: Condition | Unreadable | None = None) -> None:
         self.policy = policy
         self.decision = PolicyDecision(policy.decision)
-        self.condition = Condition(policy.when) if policy.when.strip() else None
+        self.condition = condition or (Condition(policy.when) if policy.when.strip() else None)
         self.stages = stages_of(policy)
         self._name, self._agent = _glob(policy.pattern), _glob(policy.agent_pattern)
         self.terms = {
@@ -82,6 +82,14 @@ class Rule:
     def covers(self, kind: str, name: str, agent: str) -> bool:
         """Say whether it is about such calls, whatever the arguments are; *name* and *agent* are plain."""
         return bool(_is_kind(self.policy.kind, kind) and self._name(name) and self._agent(agent))
+
+
+def in_force(policy: Policy) -> Rule:
+    """Return the rule of a stored *policy*; one whose condition no longer compiles always asks."""
+    try:
+        return Rule(policy)
+    except ConditionError:
+        return Rule(policy, Unreadable())
 
 
 def judge(rules: Iterable[Rule], call: Call) -> Verdict:
@@ -137,8 +145,9 @@ def unmanned(stages: Sequence[dict[str, Any]], members: dict[str, set[str]]) -> 
 
 def plain(text: str) -> str:
     """Return *text* as patterns see it: no agent gets around a rule by case, wide letters or unseen ones."""
-    folded = unicodedata.normalize("NFKC", text).casefold().strip()
-    return "".join(character for character in folded if unicodedata.category(character) != "Cf")
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    seen = (character for character in folded if unicodedata.category(character) not in ("Cc", "Cf"))
+    return "".join(seen).strip()
 
 
 def _glob(pattern: str) -> Callable[[str], object]:

@@ -46,7 +46,7 @@ def deciding(item: ReviewItem, by: Caller, content_hash: str) -> dict[str, Q]:
     """Return the guards of a decision: it is about what is stored and was shown, and nobody else is at it."""
     # Taken anew: what was changed behind the API must not pass as what was shown.
     stored = item.stored_hash()
-    shown = Q(content_hash=stored) & Q(content_hash=content_hash or stored)
+    shown = Q(content_hash=stored, revision=item.revision) & Q(content_hash=content_hash or stored)
     return {"stale": shown, "claimed": claim_is_free_for(by.user)}
 
 
