@@ -43,8 +43,7 @@ class InterruptForm(DecisionForm):
         field: Any = self.fields["grant"]
         field.choices = [("", _("Just this once")), *choices]
         # What cannot be allowed is not offered; who sends it all the same is told why.
-        # Without a policy the agent asks of its own accord, and would ask again.
-        self.reaches = [reach for reach in Reach if item.policy and not grants.why_not(item, reach, by)]
+        self.reaches = [reach for reach in Reach if not grants.why_not(item, reach, by)]
         field.widget.choices = [
             (value, word) for value, word in field.choices if value in ("", *self.reaches)
         ]

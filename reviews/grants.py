@@ -12,7 +12,7 @@ from events import log
 from events.canonical import sha256
 from events.clock import database_now
 from events.problems import Problem
-from reviews.models import DECIDE, Grant, ReviewItem
+from reviews.models import DECIDE, YES_OR_NO, Grant, ReviewItem
 from reviews.policies import Call
 
 GRANTED, REVOKED = "hitl.grant.created", "hitl.grant.revoked"
@@ -55,8 +55,7 @@ def give(item: ReviewItem, reach: str, *, by: Caller, arguments: dict[str, Any])
     Raises:
         Problem: 400 for what is no single person's to allow, or has no tool or session to go by.
     """
-    if told := why_not(item, reach, by):
-        raise Problem(400, "no_grant", told)
+    check(item, reach, by)
     scope: dict[str, Any] = {"session_id": item.session_id}
     if reach != Reach.SESSION:
         scope = {"arguments_hash": sha256(arguments), "arguments": arguments}
@@ -80,12 +79,24 @@ def lifetime(reach: str) -> dt.timedelta:
     return dt.timedelta(days=settings.HITL_ARGUMENTS_GRANT_DAYS)
 
 
+def check(item: ReviewItem, reach: str, by: Caller) -> None:
+    """Refuse what :func:`why_not` has something against.
+
+    Raises:
+        Problem: 400 ``no_grant``.
+    """
+    if told := why_not(item, reach, by):
+        raise Problem(400, "no_grant", told)
+
+
 def why_not(item: ReviewItem, reach: str, by: Caller) -> str:
     """Say why *by* may not allow *item* in advance; empty when nothing is against it."""
     if by.user is None:
         return "Only an operator with an account here can allow something in advance."
     if item.needs_several or item.is_high_risk:
         return "This is asked each time: it needs several people, or is of high risk."
+    if item.kind not in YES_OR_NO:
+        return "Only a yes can be given in advance, not an answer."
     if not item.tool_name:
         return "There is no tool to allow in advance."
     if reach == Reach.SESSION and not item.session_id:

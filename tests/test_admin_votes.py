@@ -335,15 +335,26 @@ def test_an_approval_allows_what_follows(
     assert "system let it pass: ann has allowed this in advance" in page
 
 
-@pytest.mark.parametrize("policy", [{"high_risk": True}, {"required_approvals": 2}, None])
+@pytest.mark.parametrize(
+    ("policy", "kind"),
+    [({"high_risk": True}, "approval"), ({"required_approvals": 2}, "approval"), ({}, "feedback")],
+)
 def test_what_is_asked_each_time_is_not_offered_in_advance(
-    agent: Door, as_ann: Door, make_policy: MakePolicy, policy: dict[str, Any] | None
+    agent: Door, as_ann: Door, make_policy: MakePolicy, policy: dict[str, Any], kind: str
 ) -> None:
-    if policy is not None:
-        make_policy(pattern="pay", **policy)
-    asked = agent.ask(**PAY)
+    make_policy(pattern="pay", **policy)
+    asked = agent.ask(**PAY, type=kind)
 
     assert 'name="grant"' not in as_ann.get(page_of(asked)).content.decode()
+
+
+def test_what_no_rule_is_about_passes_by_a_grant_and_says_so(agent: Door, as_ann: Door, as_ada: Door) -> None:
+    decide(as_ann, agent.ask(**PAY), "approve", grant="session")
+
+    page = shown(as_ada, agent.ask(**PAY))
+
+    assert "ann has allowed this in advance." in page
+    assert "Make this a rule" in page
 
 
 def test_a_grant_that_cannot_be_is_refused_with_why(
