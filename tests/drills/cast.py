@@ -6,6 +6,7 @@ import sys
 import django
 
 AGENTS = 60
+VOTERS = 32
 PEOPLE = {"ann": "reviewer", "bob": "reviewer", "carol": "auditor", "vic": "viewer", "ada": "administrator"}
 
 
@@ -23,6 +24,13 @@ def main() -> None:
         user = User.objects.create_user(name, password=f"{name}-has-a-password", is_staff=True)
         user.groups.set(Group.objects.filter(name=role))
         people[name] = keys.create_key(user)[1]
+    groups = {name: Group.objects.create(name=name) for name in ("finance", "legal", "three")}
+    reviewer = Group.objects.get(name="reviewer")
+    for number in range(VOTERS):  # the first twenty are of finance, the last twenty of legal
+        user = User.objects.create_user(f"voter-{number:02}")
+        found = {"finance": number < 20, "legal": number >= 12, "three": number % 10 == 5}
+        user.groups.set([reviewer, *(groups[name] for name, is_of in found.items() if is_of)])
+        people[user.username] = keys.create_key(user)[1]
     sys.stdout.write(json.dumps({"agents": agents, "people": people}))
 
 
