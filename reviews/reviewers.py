@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
@@ -62,6 +62,24 @@ def is_asked(item: ReviewItem, by: Caller) -> bool:
 def reviewers_of(groups: Iterable[str]) -> QuerySet[User]:
     """Return the active members of *groups*."""
     return User.objects.filter(is_active=True, groups__name__in=list(groups)).distinct().order_by("username")
+
+
+def people_of(groups: Iterable[str]) -> dict[str, list[str]]:
+    """Return the active members of each of *groups* that exists, by name."""
+    people: dict[str, list[str]] = {}
+    active = Group.objects.filter(name__in=list(groups)).order_by("user__username")
+    for group, name, is_active in active.values_list("name", "user__username", "user__is_active"):
+        people.setdefault(group, []).extend([name] if is_active else [])
+    return people
+
+
+def away_now() -> dict[str, list[str]]:
+    """Return who is away at this moment, each with who stands in."""
+    away: dict[str, list[str]] = {}
+    rows = Delegation.objects.filter(starts_at__lte=Now(), ends_at__gt=Now()).order_by("substitute__username")
+    for absent, substitute in rows.values_list("absent__username", "substitute__username"):
+        away.setdefault(absent, []).append(substitute)
+    return away
 
 
 def _seats(item: ReviewItem, user: Any) -> list[str]:
