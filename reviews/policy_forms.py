@@ -6,6 +6,7 @@ from django import forms
 from django.contrib.auth.models import Group
 from django.db.models import Count, Q
 from django.forms import BaseFormSet
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -112,6 +113,7 @@ class StepForm(forms.Form):
         return {"to": found["to"], **({"after": found["after"]} if found.get("after") else {})}
 
 
+_ARGUMENTS = format_lazy("{} {}", gettext_lazy("As JSON:"), '{"path": "/srv/old.csv", "days": 90}')
 _Stages = forms.formset_factory(StageForm, extra=EMPTY_ROWS, max_num=8)
 _Steps = forms.formset_factory(StepForm, extra=EMPTY_ROWS, max_num=8)
 
@@ -203,6 +205,8 @@ class PolicyForm(forms.Form):
         rows: dict[str, Any] = {"form_kwargs": {"groups": groups}}
         self.stages = _Stages(data, initial=initial.get("stages", []), prefix="stages", **rows)
         self.escalation = _Steps(data, initial=initial.get("escalation", []), prefix="escalation", **rows)
+        for rows_typed in (self.stages, self.escalation):
+            rows_typed.extra = 1 if rows_typed.initial else EMPTY_ROWS
         self.condition_error: dict[str, Any] = {}
 
     def clean_when(self) -> str:
@@ -263,9 +267,7 @@ class CallForm(forms.Form):
     name = forms.CharField(label=LABELS["pattern"], max_length=255)
     agent = forms.CharField(label=LABELS["agent_pattern"], required=False, max_length=255)
     session_id = forms.CharField(label=gettext_lazy("Session"), required=False, max_length=255)
-    args = JSONValueField(
-        label=gettext_lazy("Arguments"), required=False, help_text='{"path": "/srv/old.csv", "days": 90}'
-    )
+    args = JSONValueField(label=gettext_lazy("Arguments"), required=False, help_text=_ARGUMENTS)
 
     def clean_args(self) -> dict[str, Any]:
         found = self.cleaned_data["args"]

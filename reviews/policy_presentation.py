@@ -234,8 +234,8 @@ _CHANGES = {
 def report(found: rehearsal.Rehearsal) -> dict[str, Any]:
     """Return *found* as it is drawn: figures, the parts of a bar in per cent, and the lines."""
     left, parts = 0.0, []
-    for change, number in found.counts.items():
-        width = round(100 * number / found.looked_at, 2)
+    for change in _CHANGES:
+        width = round(100 * found.counts[change] / max(found.looked_at, 1), 2)
         parts.append({"change": change, "left": round(left, 2), "width": width})
         left += width
     figures = [(*_CHANGES[change], found.counts[change], change) for change in _CHANGES]

@@ -61,5 +61,5 @@ def silence(name: str) -> Any:
 @register.filter
 def moment(when: dt.datetime) -> SafeString:
     """Show a moment; the page's script turns it into the reader's own zone."""
-    utc = when.astimezone(dt.UTC)
-    return format_html('<time datetime="{}" data-style="moment">{:%Y-%m-%d %H:%M} UTC</time>', iso(when), utc)
+    utc = f"{when.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
+    return format_html('<time datetime="{}" data-style="moment">{}</time>', iso(when), utc)
