@@ -23,7 +23,7 @@ from reviews.policy_presentation import LABELS, SILENCE
 from reviews.policy_services import fields_of
 
 Choices = list[tuple[str, Any]]
-EMPTY_ROWS = 2
+EMPTY_ROWS, MOST_ROWS = 2, 8
 SECTIONS = {
     "calls": ("name", "kind", "pattern", "agent_pattern", "when"),
     "place": ("priority", "is_active"),
@@ -114,8 +114,8 @@ class StepForm(forms.Form):
 
 
 _ARGUMENTS = format_lazy("{} {}", gettext_lazy("As JSON:"), '{"path": "/srv/old.csv", "days": 90}')
-_Stages = forms.formset_factory(StageForm, extra=EMPTY_ROWS, max_num=8)
-_Steps = forms.formset_factory(StepForm, extra=EMPTY_ROWS, max_num=8)
+_Stages = forms.formset_factory(StageForm, extra=EMPTY_ROWS, max_num=MOST_ROWS, absolute_max=2 * MOST_ROWS)
+_Steps = forms.formset_factory(StepForm, extra=EMPTY_ROWS, max_num=MOST_ROWS, absolute_max=2 * MOST_ROWS)
 
 
 class PolicyForm(forms.Form):

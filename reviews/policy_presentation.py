@@ -193,9 +193,9 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
 
 def in_words(name: str, value: Any) -> str | None:
     """Write the value of the field *name* as its form has it; None where there is none."""
+    if value in (None, "", [], {}):
+        return None
     match name, value:
-        case _, None | "" | [] | {}:
-            return None
         case _, bool():
             return _("yes") if value else _("no")
         case "expires_in" | "remind_after", int():

@@ -200,6 +200,17 @@ def test_a_mistake_is_said_beside_its_field(as_ada: Door, field: str, value: Any
     assert not Policy.objects.exists()
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [{"stages-TOTAL_FORMS": ""}, {"stages-TOTAL_FORMS": "9999"}, {"escalation-TOTAL_FORMS": "-1"},
+     {"when": "a\x00"}, {"version": "x"}, {"stages-TOTAL_FORMS": "1", "stages-0-required_approvals": "99"}],
+)  # fmt: skip
+def test_a_form_that_no_page_sends_is_answered(as_ada: Door, broken: dict[str, str]) -> None:
+    answer = add(as_ada, **broken)
+
+    assert answer.status_code == (302 if "-1" in broken.values() else 200)
+
+
 def test_what_the_service_refuses_is_said_beside_its_field(as_ada: Door, join: Join, ann: User) -> None:
     join("finance", ann)
     add(as_ada, name="Taken")
@@ -277,13 +288,14 @@ def test_deleting_says_how_many_open_items_it_is_in_force_on(
 
 def test_the_history_says_who_changed_what_from_what(as_ada: Door, make_policy: MakePolicy) -> None:
     made = make_policy(name="Refunds", pattern="refund")
-    as_ada.post(change_page(made), typed(version="1", expires_in="4 h", decision="deny"))
+    as_ada.post(change_page(made), typed(version="1", expires_in="4 h", decision="deny", sla_high="90 min"))
 
     shown = text_of(as_ada.get(f"{PAGES}{made['id']}/history/"))
 
     assert shown.index("ada changed it") < shown.index("ada made it")
     assert "Deadline — → after: 4 h" in shown
     assert "Decision before: asks → after: denies" in shown
+    assert "Answer due — → after: high 1 h 30 min" in shown
     assert "Tool or request type refund" in shown
 
 
