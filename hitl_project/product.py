@@ -20,6 +20,8 @@ TOOL_PERMISSIONS = {
             "note": {"type": "string", "maxLength": 1_000},
         },
         "additionalProperties": False,
+        # Which of the two it says, one alone: silence and contradiction must not read as permission.
+        "oneOf": [{"required": ["require_approval"]}, {"required": ["allow_auto"]}],
     },
 }
 

@@ -115,15 +115,14 @@ def _check_schema(field: str, schema: Any) -> None:
 
 def _settle(interrupt: Interrupt) -> None:
     """Answer at once what a policy denies, what was allowed in advance, or what nobody is to be asked."""
-    is_yes_or_no = interrupt.kind in (Kind.APPROVAL, Kind.CONFIRMATION)
     if rules.is_denied(interrupt):
         rules.deny(REJECT, interrupt)
-    elif is_yes_or_no and (granter := rules.granter_of(interrupt)):
+    elif granter := rules.granter_of(interrupt):
         receipt = receipts.issue(
             interrupt, approvers=[granter], arguments=interrupt.tool_args, at=database_now()
         )
         _approve(interrupt, granter, {"receipt": receipt}, {"grant": interrupt.policy["grant"]["id"]})
-    elif is_yes_or_no and not settings.HITL_ENABLED:
+    elif not settings.HITL_ENABLED and interrupt.kind in (Kind.APPROVAL, Kind.CONFIRMATION):
         _approve(interrupt, SYSTEM, {}, {"comment": DISABLED})
 
 

@@ -60,6 +60,11 @@ def approve(
         Problem: 400 when it takes no such decision or the arguments break ``args_schema``; 412 when what
             was shown is not what is stored.
     """
+    if grant:
+        grants.check(interrupt, grant, by)
+    if modifications is None and _is_answered_last(interrupt):
+        voting.approve(interrupt, RESPOND, None, by=by, content_hash=content_hash, comment=comment)
+        return
     if modifications is None:
         _must_allow(interrupt, Decision.APPROVE)
         arguments, changes = interrupt.tool_args, {}
@@ -255,6 +260,7 @@ def _decide(
         data={
             **interrupt.headline,
             **answer,
+            **({"votes": changes["votes"]} if changes and "votes" in changes else {}),
             "comment": comment,
             "resolved_by": by.name,
             "tool_args": interrupt.tool_args,
@@ -278,7 +284,7 @@ def _edited(interrupt: Interrupt, by: Caller, arguments: dict[str, Any]) -> dict
         check_admitted(interrupt.args_schema, arguments, at="modifications")
     ruling = rules.rule(call_of(interrupt, arguments))
     terms = ruling.verdict.terms
-    if ruling.verdict.decision == PolicyDecision.ALLOW or terms.get("id") == interrupt.policy.get("id"):
+    if ruling.verdict.decision == PolicyDecision.ALLOW or _is_of(terms) == _is_of(interrupt.policy):
         return {}
     became = Interrupt(
         agent_id=interrupt.agent_id,
@@ -290,6 +296,17 @@ def _edited(interrupt: Interrupt, by: Caller, arguments: dict[str, Any]) -> dict
         told = f"With these arguments the policy “{terms['name']}” is in force. Ask for changes instead."
         raise invalid({"modifications": [told]})
     return {"policy": terms}
+
+
+def _is_of(terms: dict[str, Any]) -> tuple[Any, Any]:
+    """Return which policy, as it then read, *terms* are of."""
+    return terms.get("id"), terms.get("version")
+
+
+def _is_answered_last(interrupt: Interrupt) -> bool:
+    """Say whether several agree that *interrupt* may be answered, and the last of them answers it."""
+    taken = interrupt.allowed_decisions
+    return interrupt.needs_several and Decision.APPROVE not in taken and Decision.RESPOND in taken
 
 
 def _must_allow(interrupt: Interrupt, decision: Decision) -> None:

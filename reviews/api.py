@@ -146,7 +146,8 @@ class ItemViewSet(CallerViewSet):
     @action(detail=True, methods=["post"])
     def comments(self, request: Request, pk: str) -> Response:
         body = sent(request, bodies.COMMENTS)
-        comment = services.comment(self.find(pk), by=self.caller, body=body["body"])
+        item, reply_to = self.find(pk), body.get("reply_to", "")
+        comment = services.comment(item, by=self.caller, body=body["body"], reply_to=reply_to)
         return Response({**self.current(pk), "comment": comment, "history": history(pk)}, status=201)
 
     @action(detail=True, methods=["post"], parser_classes=[OneFileParser])

@@ -69,7 +69,13 @@ def body(example: dict[str, Any], *, required: tuple[str, ...] = (), **propertie
 
 WORDS: Schema = {**COMMENT, **NOT_BLANK}
 CLAIM = body({}, user_id=USER_ID)
-COMMENTS = body({"body": "I am asking the owner."}, required=("body",), body=WORDS, user_id=USER_ID)
+COMMENTS = body(
+    {"body": "I am asking the owner."},
+    required=("body",),
+    body=WORDS,
+    reply_to={"type": "string", "maxLength": 32, "description": "The `comment_id` that this answers."},
+    user_id=USER_ID,
+)
 REASSIGN = body({"to": "bob"}, required=("to",), to={**LABEL, "description": "A user name."})
 CANCEL = body({"reason": "No longer needed"}, reason=COMMENT, user_id=USER_ID)
 

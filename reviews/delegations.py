@@ -51,8 +51,8 @@ def end(delegation: Delegation, by: Caller) -> None:
     """
     _must_speak_for(by, delegation.absent)
     with log.unit_of_work():
-        _record(ENDED, delegation, by)
-        delegation.delete()
+        if Delegation.objects.filter(pk=delegation.pk).delete()[0]:
+            _record(ENDED, delegation, by)
 
 
 def _must_speak_for(by: Caller, absent: User) -> None:

@@ -4,7 +4,7 @@ import datetime as dt
 from typing import Any
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from events.clock import database_now, iso
@@ -66,9 +66,12 @@ def _escalate(item: ReviewItem) -> bool:
 
 def _move(transition: Transition, item: ReviewItem, changes: dict[str, Any], told: dict[str, Any]) -> bool:
     data = {"kind": item.kind, "title": item.title, "due_at": iso(item.due_at), **told}
+    # Who is asked now must be who was asked when this was read; and two clocks do it once.
+    read = ("stage", "revision", "escalations", "remind_at", "escalate_at")
+    same = {"moved": Q(**{name: getattr(item, name) for name in read if getattr(item, name) is not None})}
     try:
-        perform(transition, item, actor=SYSTEM, changes=changes, data=data)
-    except TransitionConflict:  # answered meanwhile
+        perform(transition, item, actor=SYSTEM, changes=changes, guards=same, data=data)
+    except TransitionConflict:  # answered, or moved on, meanwhile
         return False
     return True
 

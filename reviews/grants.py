@@ -55,8 +55,7 @@ def give(item: ReviewItem, reach: str, *, by: Caller, arguments: dict[str, Any])
     Raises:
         Problem: 400 for what is no single person's to allow, or has no tool or session to go by.
     """
-    if told := why_not(item, reach, by):
-        raise Problem(400, "no_grant", told)
+    check(item, reach, by)
     if reach == Reach.SESSION:
         hours = settings.HITL_SESSION_GRANT_HOURS
         scope: dict[str, Any] = {"session_id": item.session_id}
@@ -74,6 +73,16 @@ def give(item: ReviewItem, reach: str, *, by: Caller, arguments: dict[str, Any])
     told_of = {"grant": grant.pk, "reach": str(reach), "tool_name": item.tool_name, "granted_by": by.name}
     log.record(item.stream, GRANTED, item.pk, actor=by.actor, session_id=item.session_id, data=told_of)
     return grant
+
+
+def check(item: ReviewItem, reach: str, by: Caller) -> None:
+    """Refuse what :func:`why_not` has something against.
+
+    Raises:
+        Problem: 400 ``no_grant``.
+    """
+    if told := why_not(item, reach, by):
+        raise Problem(400, "no_grant", told)
 
 
 def why_not(item: ReviewItem, reach: str, by: Caller) -> str:

@@ -11,14 +11,13 @@ A condition that fails does not let a call slip to the next policy: its own is i
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
-from functools import lru_cache
 from itertools import combinations
 from typing import Any
 
-from reviews.conditions import Condition, ConditionFailed
+from reviews.conditions import Condition, ConditionError, ConditionFailed, Unreadable
 from reviews.models import INTERRUPTS, Policy, PolicyDecision
 from reviews.models.policies import ANYTHING, INTERRUPT, REQUEST
 
@@ -68,32 +67,36 @@ class Rule:
         ConditionError: its condition does not compile.
     """
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, condition: Condition | Unreadable | None = None) -> None:
         self.policy = policy
         self.decision = PolicyDecision(policy.decision)
-        self.condition = Condition(policy.when) if policy.when.strip() else None
+        self.condition = condition or (Condition(policy.when) if policy.when.strip() else None)
         self.stages = stages_of(policy)
+        self._name, self._agent = _glob(policy.pattern), _glob(policy.agent_pattern)
         self.terms = {
             **{name: getattr(policy, name) for name in IN_FORCE},
             "stages": self.stages,
             "escalation": policy.escalation,
         }
 
-    def covers(self, call: Call) -> bool:
-        """Say whether agent, kind and name match, whatever the arguments are."""
-        policy = self.policy
-        return (
-            _is_kind(policy.kind, call.kind)
-            and matches(policy.pattern, call.name)
-            and matches(policy.agent_pattern, call.agent)
-        )
+    def covers(self, kind: str, name: str, agent: str) -> bool:
+        """Say whether it is about such calls, whatever the arguments are; *name* and *agent* are plain."""
+        return bool(_is_kind(self.policy.kind, kind) and self._name(name) and self._agent(agent))
+
+
+def in_force(policy: Policy) -> Rule:
+    """Return the rule of a stored *policy*; one whose condition no longer compiles always asks."""
+    try:
+        return Rule(policy)
+    except ConditionError:
+        return Rule(policy, Unreadable())
 
 
 def judge(rules: Iterable[Rule], call: Call) -> Verdict:
     """Return the verdict of the first of *rules* that matches *call*."""
-    depends = False
+    depends, name, agent = False, plain(call.name), plain(call.agent)
     for rule in rules:
-        if not rule.covers(call):
+        if not rule.covers(call.kind, name, agent):
             continue
         if rule.condition is None:
             return Verdict(rule.decision, rule, depends_on_arguments=depends)
@@ -140,20 +143,16 @@ def unmanned(stages: Sequence[dict[str, Any]], members: dict[str, set[str]]) -> 
     return []
 
 
-def matches(pattern: str, name: str) -> bool:
-    """Say whether the glob *pattern* matches *name*, in any case and however its letters are encoded."""
-    return pattern == ANYTHING or _compiled(_plain(pattern)).match(_plain(name)) is not None
+def plain(text: str) -> str:
+    """Return *text* as patterns see it: no agent gets around a rule by case, wide letters or unseen ones."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    seen = (character for character in folded if unicodedata.category(character) not in ("Cc", "Cf"))
+    return "".join(seen).strip()
 
 
-def _plain(text: str) -> str:
-    # An agent must not get around a rule by another case, wide letters or characters nobody sees.
-    folded = unicodedata.normalize("NFKC", text).casefold().strip()
-    return "".join(character for character in folded if unicodedata.category(character) != "Cf")
-
-
-@lru_cache(4_096)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(translate(pattern))
+def _glob(pattern: str) -> Callable[[str], object]:
+    """Return what says of a plain name whether the glob *pattern* matches it."""
+    return re.compile(translate(plain(pattern))).match
 
 
 def _is_kind(wanted: str, kind: str) -> bool:

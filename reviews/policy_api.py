@@ -34,8 +34,8 @@ class PolicyViewSet(CallerViewSet):
     lookup_value_regex = r"[^/]+"
     access = {
         "evaluate": Access(scope=CREATE, permission=VIEW),
-        "list": Access(permission="reviews.view_policy"),
-        "retrieve": Access(permission="reviews.view_policy"),
+        "list": Access(permission="reviews.change_policy"),
+        "retrieve": Access(permission="reviews.change_policy"),
         "create": Access(permission="reviews.add_policy"),
         "partial_update": Access(permission="reviews.change_policy"),
         "destroy": Access(permission="reviews.delete_policy"),

@@ -14,6 +14,7 @@ from events.problems import Problem, invalid
 from reviews.conditions import ConditionError
 from reviews.models import Policy, PolicyDecision
 from reviews.policies import Rule, stages_of, unmanned
+from reviews.reviewers import deciders
 
 CHANGED = "hitl.policy.changed"
 FIELDS = (
@@ -130,9 +131,9 @@ def _unmanned(policy: Policy) -> dict[str, list[str]]:
 
 
 def members_of(groups: set[str]) -> dict[str, set[str]]:
-    """Return the names of the active members of each of *groups*."""
+    """Return the names of those members of each of *groups* who may decide."""
     members: dict[str, set[str]] = {name: set() for name in groups}
-    rows = Group.objects.filter(name__in=groups, user__is_active=True)
+    rows = Group.objects.filter(name__in=groups, user__in=deciders())
     for group, user in rows.values_list("name", "user__username"):
         members[group].add(user)
     return members

@@ -60,8 +60,14 @@ def is_asked(item: ReviewItem, by: Caller) -> bool:
 
 
 def reviewers_of(groups: Iterable[str]) -> QuerySet[User]:
-    """Return the active members of *groups*."""
-    return User.objects.filter(is_active=True, groups__name__in=list(groups)).distinct().order_by("username")
+    """Return the active members of *groups* who may decide at all."""
+    found = deciders().filter(groups__name__in=list(groups))
+    return found.distinct().order_by("username")
+
+
+def deciders() -> QuerySet[User]:
+    """Return the active people who may decide: what nobody of them is asked, nobody can answer."""
+    return User.objects.with_perm(DECIDE)
 
 
 def people_of(groups: Iterable[str]) -> dict[str, list[str]]:

@@ -14,8 +14,8 @@ from events.models import SYSTEM, Stream
 from events.statements import Parameter, Prepared
 from events.transitions import Transition, perform
 from reviews import follow_up, grants
-from reviews.models import EVERYBODY, Grant, Policy, PolicyDecision, Priority, ReviewItem
-from reviews.policies import Call, Rule, Verdict, judge
+from reviews.models import EVERYBODY, YES_OR_NO, Grant, Policy, PolicyDecision, Priority, ReviewItem
+from reviews.policies import Call, Rule, Verdict, in_force, judge
 
 
 class Rules(NamedTuple):
@@ -58,13 +58,15 @@ class Ruling:
         return self.verdict.rule.policy.expires_in if self.verdict.rule else None
 
     def columns(self, priority: int) -> dict[str, Any]:
-        """Return what an item of this *priority* owes to the policy in force."""
+        """Return what an item of this *priority* owes to the policy in force, and to a grant."""
+        granted = {}
+        # What is urgent is of high risk, and that is asked each time.
+        if self.grant is not None and priority < Priority.HIGH:
+            granted = {"grant": {"id": self.grant.pk, "by": self.grant.granted_by.get_username()}}
         if (rule := self.verdict.rule) is None:
-            return {}
+            return {"policy": granted} if granted else {}
         policy = rule.policy
-        terms = {**self.verdict.terms, "sla_seconds": policy.sla.get(Priority(priority).label)}
-        if self.grant is not None:
-            terms["grant"] = {"id": self.grant.pk, "by": self.grant.granted_by.get_username()}
+        terms = {**self.verdict.terms, "sla_seconds": policy.sla.get(Priority(priority).label), **granted}
         silence = {"on_timeout": policy.on_timeout} if policy.on_timeout else {}
         timed = follow_up.moments(policy, priority)
         return {"policy": terms, "reviewers": rule.stages[0]["reviewers"], **silence, **timed}
@@ -83,6 +85,7 @@ def rule_all(calls: list[Call]) -> list[Ruling]:
 
 
 def _ruling(call: Call, rules: Rules, *, may_pass: bool) -> Ruling:
+    may_pass = may_pass and call.kind in YES_OR_NO
     ruling = Ruling(call, judge(rules.rules, call), rules.version, may_pass)
     if ruling.decision == PolicyDecision.DENY or ruling.verdict.terms.get("high_risk") or not may_pass:
         return ruling
@@ -112,7 +115,7 @@ def _rules(version: str) -> Rules:
     if kept is None or kept.version != version:
         with _reading:
             # Read after the version: a policy that changes in between makes the next version another.
-            kept = Rules(version, tuple(Rule(policy) for policy in Policy.objects.filter(is_active=True)))
+            kept = Rules(version, tuple(map(in_force, Policy.objects.filter(is_active=True))))
             _kept = kept
     return kept
 

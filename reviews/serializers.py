@@ -53,7 +53,7 @@ def _asked_of(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the policy in force, who may answer now, and how far that is."""
     policy = row["policy"]
     return {
-        "policy": {name: policy[name] for name in TOLD} if policy else None,
+        "policy": {name: policy[name] for name in TOLD} if "id" in policy else None,
         "policy_note": policy.get("note", ""),
         "approval_message": policy.get("approval_message", ""),
         "stage": row["stage"],

@@ -3,6 +3,7 @@
 import datetime as dt
 from typing import Any
 
+import orjson
 import structlog
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -17,7 +18,7 @@ from events.problems import Problem, invalid
 from events.transitions import Transition, perform, perform_all
 from reviews.attachments import delete_files
 from reviews.lifecycle import CLAIM, FINAL, NOBODY_ANSWERED, REASSIGN, RELEASE, OnTimeout
-from reviews.models import DECIDE, ReviewItem
+from reviews.models import DECIDE, Delegation, Grant, ReviewItem
 from reviews.reviewers import is_asked
 from reviews.selectors import claim_is_free_for, is_overdue
 
@@ -45,7 +46,7 @@ def deciding(item: ReviewItem, by: Caller, content_hash: str) -> dict[str, Q]:
     """Return the guards of a decision: it is about what is stored and was shown, and nobody else is at it."""
     # Taken anew: what was changed behind the API must not pass as what was shown.
     stored = item.stored_hash()
-    shown = Q(content_hash=stored) & Q(content_hash=content_hash or stored)
+    shown = Q(content_hash=stored, revision=item.revision) & Q(content_hash=content_hash or stored)
     return {"stale": shown, "claimed": claim_is_free_for(by.user)}
 
 
@@ -122,12 +123,19 @@ def reassign(item: ReviewItem, *, by: Caller, to: User) -> None:
         )
 
 
-def comment(item: ReviewItem, *, by: Caller, body: str) -> dict[str, Any]:
-    """Add *body* to the history of *item*, whatever its state; return the comment."""
+def comment(item: ReviewItem, *, by: Caller, body: str, reply_to: str = "") -> dict[str, Any]:
+    """Add *body* to the history of *item*, whatever its state; return the comment.
+
+    *reply_to* is the id of the comment that it answers, one of the same item.
+    """
     body = body.strip()
     if not body or len(body) > COMMENT_LIMIT:
         raise invalid({"body": [f"Write 1 to {COMMENT_LIMIT:,} characters."]})
     written = {"comment_id": new_id("com"), "author": by.name, "body": body}
+    if reply_to:
+        if reply_to not in _ids_of_comments(item):
+            raise invalid({"reply_to": ["There is no such comment here."]})
+        written["reply_to"] = reply_to
     with log.unit_of_work():
         if by.user is None and _comments_on(item) >= COMMENTS_OF_AN_AGENT:
             detail = f"An agent may leave {COMMENTS_OF_AN_AGENT} comments on one item. Ask anew instead."
@@ -141,6 +149,11 @@ def comment(item: ReviewItem, *, by: Caller, body: str) -> dict[str, Any]:
             data=written,
         )
     return written
+
+
+def _ids_of_comments(item: ReviewItem) -> set[str]:
+    rows = Event.objects.filter(subject_id=item.pk, type=COMMENTED).values_list("data", flat=True)
+    return {orjson.loads(data)["comment_id"] for data in rows}
 
 
 def _comments_on(item: ReviewItem) -> int:
@@ -169,7 +182,8 @@ def timed_out(model: type[ReviewItem], transitions: dict[OnTimeout, Transition])
 def cleanup(days: int | None = None) -> int:
     """Delete what was resolved *days* ago (``HITL_CLEANUP_DAYS``); its events stay. Return how many.
 
-    It is counted no more: statistics are those of what is there.
+    It is counted no more: statistics are those of what is there. Grants and delegations that ended as long
+    ago go with it.
     """
     kept = dt.timedelta(days=settings.HITL_CLEANUP_DAYS if days is None else days)
     old = ReviewItem.objects.filter(status__in=sorted(FINAL), resolved_at__lt=Now() - kept)
@@ -185,4 +199,6 @@ def cleanup(days: int | None = None) -> int:
                 for counts in (item.counts_of_start, item.counts_of_end):
                     log.count(item.stream, {name: -number for name, number in counts.items()})
         count += len(items)
+    Grant.objects.filter(expires_at__lt=Now() - kept).delete()
+    Delegation.objects.filter(ends_at__lt=Now() - kept).delete()
     return count

@@ -4,6 +4,7 @@ ann reviews, bob reviews in another team, carol audits, vic only views, ada admi
 `rogue` is another agent who wants what is not its own.
 """
 
+import json
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -36,6 +37,11 @@ class Door(Client):
         return self.post(
             f"{API}{path}", {} if body is None else body, content_type="application/json", headers=headers
         )
+
+    def send_json(self, method: str, path: str, body: Any = None) -> Any:
+        """Call by a method that has no helper of its own: PATCH or DELETE."""
+        text = json.dumps({} if body is None else body)
+        return self.generic(method, f"{API}{path}", text, content_type="application/json")
 
     def get_json(self, path: str, **query: Any) -> Any:
         return self.get(f"{API}{path}", query)

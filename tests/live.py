@@ -65,9 +65,9 @@ class LiveServer(Server):
 
 
 class Operator:
-    """A reviewer who logged in at /admin/login/ and decides through the API."""
+    """Somebody with a role who logged in at /admin/login/ and decides through the API."""
 
-    def __init__(self, server: LiveServer, name: str = "ann") -> None:
+    def __init__(self, server: LiveServer, name: str = "ann", role: str = "reviewer") -> None:
         self.server, self.name = server, name
         password = secrets.token_urlsafe(12)
         server.manage(
@@ -76,7 +76,7 @@ class Operator:
             "from django.contrib.auth.models import Group, User\n"
             f"user, _ = User.objects.get_or_create(username={name!r}, is_staff=True)\n"
             f"user.set_password({password!r}); user.save()\n"
-            "user.groups.set(Group.objects.filter(name='reviewer'))",
+            f"user.groups.set(Group.objects.filter(name={role!r}))",
         )
         self.http = httpx.Client(base_url=server.url, timeout=30)
         self.http.get("/admin/login/")
@@ -166,4 +166,10 @@ def key(server: LiveServer) -> str:
 @pytest.fixture(scope="module")
 def ann(server: LiveServer) -> Iterator[Operator]:
     with Operator(server) as operator:
+        yield operator
+
+
+@pytest.fixture
+def ada(server: LiveServer) -> Iterator[Operator]:
+    with Operator(server, "ada", "administrator") as operator:
         yield operator

@@ -13,11 +13,12 @@ from agents.models import Agent, Key
 from events.models import Event
 from interrupts.models import Interrupt
 from requests_app.models import ActionRequest, Secret
-from reviews.models import ReviewItem
+from reviews.models import Delegation, Grant, Policy, ReviewItem
 from tests.conftest import API, Door
 
 Enter = Callable[[User], Door]
 MakeAgent = Callable[..., Door]
+MakeUser = Callable[..., User]
 MakePolicy = Callable[..., dict[str, Any]]
 Join = Callable[..., None]
 ID = r"[0-9A-HJKMNP-TV-Z]{26}"
@@ -31,7 +32,7 @@ def let_deadline_pass(interrupt_id: str, *, seconds: int = 1) -> None:
 
 def rows() -> tuple[int, ...]:
     """Count what a call may have written."""
-    models = (ReviewItem, Interrupt, ActionRequest, Secret, Event, Agent, Key)
+    models = (ReviewItem, Interrupt, ActionRequest, Secret, Event, Agent, Key, Policy, Grant, Delegation)
     return tuple(model._base_manager.count() for model in models)
 
 

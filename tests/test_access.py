@@ -7,6 +7,8 @@ import datetime as dt
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
 from typing import Any
 
 import pytest
@@ -17,13 +19,14 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from agents import keys
 from agents.models import SCOPES, Agent, Key
 from events.http import API_PREFIXES
-from reviews.models import Attachment
+from reviews.models import Attachment, Grant, Policy
 from tests.conftest import API, Door
-from tests.steps import Enter, MakeAgent, attach, problem, rows
+from tests.steps import Enter, MakeAgent, MakeUser, attach, problem, rows
 
 VIEWERS = {"vic", "carol", "ann", "ada"}
 REVIEWERS = {"ann", "ada"}
 AUDITORS = {"carol", "ada"}
+ADMINISTRATORS = {"ada"}
 NOBODY: set[str] = set()
 
 
@@ -34,11 +37,16 @@ NEED = {
     "required_fields": {"key": {"label": "Key", "type": "secret"}},
 }
 ANSWER = {"response_data": {"key": "sk_1"}}
+AWAY = {"substitute": "dan", "starts_at": "2030-07-01T00:00:00Z", "ends_at": "2030-07-15T00:00:00Z"}
+TWO = {"name": "Two", "kind": "request", "require_approval": True, "required_approvals": 2}
 
 
 @dataclass(frozen=True)
 class Route:
-    """Say who may: keys by *scope*, people by name. *first* is what a reviewer has done before."""
+    """Say who may: keys by *scope*, people by name. *first* is what a reviewer has done before.
+
+    *policy* is in force before anything is asked.
+    """
 
     call: str
     scope: str
@@ -47,6 +55,7 @@ class Route:
     ok: int = 200
     first: str = ""
     fields: dict[str, Any] = field(default_factory=dict)
+    policy: dict[str, Any] | None = None
 
     @property
     def method(self) -> str:
@@ -80,6 +89,7 @@ ROUTES = [
     Route("POST /interrupts/<pk>/cancel", "cancel", REVIEWERS, {}),
     Route("POST /interrupts/<pk>/claim", "", REVIEWERS, {}),
     Route("POST /interrupts/<pk>/release", "", REVIEWERS, {}),
+    Route("POST /interrupts/<pk>/reassign", "", REVIEWERS, {"to": "dan"}),
     Route("POST /interrupts/<pk>/comments", "create", VIEWERS, {"body": "x"}, 201),
     Route("POST /interrupts/<pk>/attachments", "create", REVIEWERS, ok=201),
     Route("GET /interrupts/<pk>/attachments/<attachment_id>", "read", VIEWERS),
@@ -93,6 +103,8 @@ ROUTES = [
     Route("GET /requests/<pk>/wait", "read", VIEWERS),
     Route("POST /requests/<pk>/start_review", "", REVIEWERS, {}),
     Route("POST /requests/<pk>/release", "", REVIEWERS, {}, first="start_review"),
+    Route("POST /requests/<pk>/reassign", "", REVIEWERS, {"to": "dan"}),
+    Route("POST /requests/<pk>/approve", "on_behalf", REVIEWERS, {"approved_by": "u"}, policy=TWO),
     Route("POST /requests/<pk>/progress", "on_behalf", REVIEWERS, {"user_id": "u", "note": "x"}),
     Route("POST /requests/<pk>/fulfill", "on_behalf", REVIEWERS, {"fulfilled_by": "u", **ANSWER}),
     Route("POST /requests/<pk>/reject", "on_behalf", REVIEWERS, {"rejected_by": "u", "reason": "x"}),
@@ -102,6 +114,17 @@ ROUTES = [
     Route("GET /requests/<pk>/attachments/<attachment_id>", "read", VIEWERS),
     Route("POST /requests/<pk>/reveal", "secrets", NOBODY, {}, first="fulfill"),
     Route("POST /requests/<pk>/ack", "secrets", NOBODY, {}, first="reveal"),
+    Route("POST /policies/evaluate", "create", VIEWERS, {"tool_name": "x"}),
+    Route("GET /policies", "", ADMINISTRATORS),
+    Route("POST /policies", "", ADMINISTRATORS, {"deny": True}, 201),
+    Route("GET /policies/<pk>", "", ADMINISTRATORS),
+    Route("PATCH /policies/<pk>", "", ADMINISTRATORS, {"note": "x"}),
+    Route("DELETE /policies/<pk>", "", ADMINISTRATORS, ok=204),
+    Route("GET /grants", "", VIEWERS),
+    Route("DELETE /grants/<pk>", "", REVIEWERS),
+    Route("GET /delegations", "", VIEWERS),
+    Route("POST /delegations", "", REVIEWERS, AWAY, 201),
+    Route("DELETE /delegations/<pk>", "", REVIEWERS, ok=204),
     Route("GET /statistics", "read", VIEWERS),
     Route("GET /events", "stream", AUDITORS),
     Route("POST /ws/ticket", "stream", NOBODY, {}, 201),
@@ -139,10 +162,30 @@ def test_every_route_is_in_the_table() -> None:
 class House:
     """Know everybody who might come to the door, and ask a fresh question for each."""
 
-    def __init__(self, owner: Door, reviewer: Door, doors: dict[str, Door]) -> None:
-        self.owner, self.reviewer, self.doors = owner, reviewer, doors
+    def __init__(self, owner: Door, reviewer: Door, administrator: Door, doors: dict[str, Door]) -> None:
+        self.owner, self.reviewer, self.administrator, self.doors = owner, reviewer, administrator, doors
+        self.names = count()
 
     def ask(self, route: Route) -> str:
+        """Return the id of something new that *route* is about: an item, or one of the tables beside it."""
+        if route.policy and not Policy.objects.exists():
+            assert self.administrator.post_json("/policies", route.policy).status_code == 201
+        make = {"policies": self.make_policy, "grants": self.make_grant, "delegations": self.make_delegation}
+        return make.get(route.call.split("/")[1], partial(self.make_item, route))()
+
+    def make_policy(self) -> str:
+        body = {"name": f"Policy {next(self.names)}", "pattern": "other", "require_approval": True}
+        return str(self.administrator.post_json("/policies", body).json()["id"])
+
+    def make_grant(self) -> str:
+        asked = self.owner.ask(session_id="s", tool_name="drop", tool_args={"n": next(self.names)})
+        self.do(self.reviewer, f"/interrupts/{asked['id']}/approve", {"grant": "arguments"})
+        return Grant.objects.get(item_id=asked["id"]).pk
+
+    def make_delegation(self) -> str:
+        return str(self.reviewer.post_json("/delegations", AWAY).json()["id"])
+
+    def make_item(self, route: Route) -> str:
         if route.call.split("/")[1] == "requests":
             asked = self.owner.need(**NEED)
             if route.first == "reveal":
@@ -173,8 +216,13 @@ class House:
             return door.get_json(path)
         if path.endswith("/attachments"):
             return attach(door, interrupt_id)
-        more = {"interrupt_id": interrupt_id} if route.call == "POST /approvals" else {}
-        return door.post_json(path, {**(route.body or {}), **more})
+        if route.method != "POST":
+            return door.send_json(route.method, path, route.body)
+        more = {
+            "POST /approvals": {"interrupt_id": interrupt_id},
+            "POST /policies": {"name": f"Mine {next(self.names)}"},
+        }
+        return door.post_json(path, {**(route.body or {}), **more.get(route.call, {})})
 
 
 def key_door(name: str, *scopes: str, **key: Any) -> Door:
@@ -188,9 +236,10 @@ def personal_door(user: User) -> Door:
 
 
 @pytest.fixture
-def house(make_agent: MakeAgent, agent: Door, as_ann: Door) -> House:
+def house(make_agent: MakeAgent, make_user: MakeUser, agent: Door, as_ann: Door, as_ada: Door) -> House:
     doors = {scope: key_door("janitor", scope) for scope in SCOPES}
-    return House(make_agent("janitor"), as_ann, doors)
+    make_user("dan", "reviewer")
+    return House(make_agent("janitor"), as_ann, as_ada, doors)
 
 
 @pytest.mark.parametrize("route", TABLE)
@@ -299,7 +348,7 @@ def test_a_session_changes_nothing_without_the_token(house: House, route: Route,
 
     answer = house.call(route, door, interrupt_id)
 
-    if route.method == "POST":
+    if route.method != "GET":
         assert "CSRF" in problem(answer, 403, "forbidden")["detail"]
         assert rows() == before
     elif "ann" in route.people:

@@ -172,6 +172,18 @@ def test_comments_are_part_of_the_history(agent: Door, as_ann: Door) -> None:
     ]
 
 
+def test_comments_answer_comments_of_the_same_item(agent: Door, as_ann: Door) -> None:
+    asked, other = agent.ask()["id"], agent.ask()["id"]
+    first = as_ann.post_json(f"/interrupts/{asked}/comments", {"body": "Who owns this?"}).json()["comment"]
+    reply = {"body": "The archive.", "reply_to": first["comment_id"]}
+
+    answered = agent.post_json(f"/interrupts/{asked}/comments", reply)
+
+    assert answered.json()["comment"]["reply_to"] == first["comment_id"]
+    assert answered.json()["history"][-1]["data"]["reply_to"] == first["comment_id"]
+    problem(agent.post_json(f"/interrupts/{other}/comments", reply), 400, "invalid")
+
+
 def test_a_comment_may_come_after_the_decision(agent: Door, as_ann: Door) -> None:
     asked = agent.ask()
     answer(as_ann, asked["id"], "approve")

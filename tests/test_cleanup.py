@@ -3,16 +3,19 @@
 import datetime as dt
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db.models.functions import Now
 
 from events.models import Event
 from interrupts.models import Interrupt
-from reviews.models import ReviewItem
+from reviews.models import Delegation, Grant, ReviewItem
 from reviews.services import cleanup
 from reviews.tasks import cleanup_resolved_items
 from tests.conftest import Door
 from tests.steps import event_types, let_deadline_pass, problem
+
+PERIOD = {"starts_at": "2030-07-01T00:00:00Z", "ends_at": "2030-07-15T00:00:00Z"}
 
 
 def resolved_days_ago(agent: Door, as_ann: Door, days: float, verb: str = "approve") -> str:
@@ -86,3 +89,18 @@ def test_a_key_is_kept_as_long_as_its_interrupt(agent: Door, as_ann: Door) -> No
     again = agent.post_json("/interrupts", {"reason": "x"}, **{"Idempotency-Key": "k"})
 
     assert (again.status_code, again.json()["id"] == asked["id"]) == (201, False)
+
+
+def test_what_was_allowed_in_advance_goes_long_after_its_end(agent: Door, as_ann: Door, bob: User) -> None:
+    for session in ("old", "new"):
+        asked = agent.ask(tool_name="pay", session_id=session)
+        as_ann.post_json(f"/interrupts/{asked['id']}/approve", {"grant": "session"})
+        as_ann.post_json("/delegations", {"substitute": "bob", "note": session, **PERIOD})
+    long_ago = Now() - dt.timedelta(days=31)
+    Grant.objects.filter(session_id="old").update(expires_at=long_ago)
+    Delegation.objects.filter(note="old").update(starts_at=long_ago - dt.timedelta(days=1), ends_at=long_ago)
+
+    cleanup()
+
+    assert list(Grant.objects.values_list("session_id", flat=True)) == ["new"]
+    assert list(Delegation.objects.values_list("note", flat=True)) == ["new"]

@@ -16,7 +16,7 @@ import pytest
 from tests import live
 from tests.live import ROOT, LiveServer, Operator
 
-server, key, ann = live.server, live.key, live.ann
+server, key, ann, ada = live.server, live.key, live.ann, live.ada
 
 
 def blocks(path: str, language: str) -> list[str]:
@@ -54,12 +54,18 @@ def parse_shown(text: str) -> Any:
     return json.loads(re.sub(r"\[…\]|\{…\}", '"…"', text))
 
 
-def test_every_curl_line_of_the_api_guide_answers_as_shown(
-    server: LiveServer, key: str, ann: Operator
+@pytest.mark.parametrize(("guide", "lines"), [("docs/api.md", 14), ("docs/policies.md", 13)])
+def test_every_curl_line_of_the_guides_answers_as_shown(
+    server: LiveServer, key: str, ann: Operator, ada: Operator, guide: str, lines: int
 ) -> None:
-    names = {"HITL_URL": server.url, "HITL_API_KEY": key, "OPERATOR_KEY": ann.personal_key()}
+    names = {
+        "HITL_URL": server.url,
+        "HITL_API_KEY": key,
+        "OPERATOR_KEY": ann.personal_key(),
+        "ADMIN_KEY": ada.personal_key(),
+    }
     done = 0
-    for block in blocks("docs/api.md", "bash"):
+    for block in blocks(guide, "bash"):
         for command, status, shown in re.findall(r"^(curl .*?)^# (\d+) (.*?)$", block, re.M | re.S):
             line = command.replace("\\\n", " ")
             for name, value in names.items():
@@ -73,7 +79,7 @@ def test_every_curl_line_of_the_api_guide_answers_as_shown(
             if keep:
                 names[keep.strip()] = answer.json()["id"]
             done += 1
-    assert done >= 14
+    assert done >= lines
 
 
 def test_the_readmes_program_deletes_what_an_operator_allows(

@@ -10,14 +10,19 @@ from django.db import connection
 from agents import callers
 from agents.models import Key
 from tests.conftest import Door
+from tests.steps import MakePolicy
 
 Queries = Callable[[int], AbstractContextManager[Any]]
 
 
 @pytest.fixture
 def used_before(agent: Door, monkeypatch: pytest.MonkeyPatch) -> Door:
-    """Return an agent whose key was used a moment ago: the first use in a minute is noted."""
+    """Return an agent whose key was used a moment ago, in a process that has read the policies.
+
+    The first use of a key in a minute is noted, and the policies are read once for each state of them.
+    """
     agent.get_json("/interrupts")
+    agent.post_json("/policies/evaluate", {"tool_name": "x"})
     assert Key.objects.get().pk in callers._touched
     return agent
 
@@ -29,13 +34,29 @@ def count(door: Door, call: Callable[[Door], Any], django_assert_max_num_queries
     return len([query for query in asked.captured_queries if "SAVEPOINT" not in (query["sql"] or "")])
 
 
-def test_asking_takes_four(used_before: Door, django_assert_max_num_queries: Any) -> None:
+def test_asking_takes_five(used_before: Door, django_assert_max_num_queries: Any) -> None:
     def call(door: Door) -> Any:
         return door.post_json("/interrupts", {"reason": "x"})
 
-    # key, item with its child, the stream's head, event with head and tallies; SQLite takes them one by one
-    expected = 7 if connection.vendor == "sqlite" else 4
+    # key, the state of the policies, item with its child, the stream's head, event with head and tallies;
+    # SQLite takes them one by one
+    expected = 8 if connection.vendor == "sqlite" else 5
     assert count(used_before, call, django_assert_max_num_queries) == expected
+
+
+@pytest.mark.parametrize("number", [1, 40])
+def test_evaluating_takes_two_however_many_policies_there_are(
+    used_before: Door, make_policy: MakePolicy, django_assert_max_num_queries: Any, number: int
+) -> None:
+    for one in range(number):
+        make_policy(name=f"Policy {one}", pattern=f"other_{one}")
+
+    def call(door: Door) -> Any:
+        return door.post_json("/policies/evaluate", {"tool_name": "x"})
+
+    # key, state of the policies; they themselves were read once when they had changed
+    assert count(used_before, call, django_assert_max_num_queries) == 3
+    assert count(used_before, call, django_assert_max_num_queries) == 2
 
 
 @pytest.mark.production
@@ -45,7 +66,7 @@ def test_a_batch_takes_no_more_than_a_single_question(
     def call(door: Door) -> Any:
         return door.post_json("/interrupts/batch", {"items": [{"reason": "x"}] * 50})
 
-    assert count(used_before, call, django_assert_max_num_queries) == 4
+    assert count(used_before, call, django_assert_max_num_queries) == 5
 
 
 def test_a_status_takes_two(used_before: Door, django_assert_max_num_queries: Any) -> None:
@@ -100,7 +121,7 @@ def test_approving_takes_a_dozen(agent: Door, as_ann: Door, django_assert_max_nu
 
 def test_a_request_takes_what_a_question_takes(used_before: Door, django_assert_max_num_queries: Any) -> None:
     body = {"request_type": "api_key", "title": "A key", "description": "To read."}
-    expected = 7 if connection.vendor == "sqlite" else 4
+    expected = 8 if connection.vendor == "sqlite" else 5
     made = count(used_before, lambda door: door.post_json("/requests", body), django_assert_max_num_queries)
     assert made == expected
 

@@ -1,8 +1,9 @@
 """A server, and an agent that is each of the two clients in turn."""
 
 import asyncio
+import contextvars
 import inspect
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -61,3 +62,25 @@ def agent(request: pytest.FixtureRequest, server: Loopback) -> Iterator[Any]:
     awaited = Awaited(AsyncHITL(server.url, "hitl_key", retry_for=3))
     yield awaited
     awaited.close()
+
+
+@pytest.fixture
+def gated(agent: Any) -> Callable[..., Callable[[int], int]]:
+    """Return what gates a tool `pay`, by each of the two clients in turn."""
+
+    def gate(**options: Any) -> Callable[[int], int]:
+        if isinstance(agent, HITL):
+
+            @agent.gate(**options)
+            def pay(amount: int) -> int:
+                return amount
+
+            return pay
+
+        async def apay(amount: int) -> int:
+            return amount
+
+        fn = agent.client.gate(tool_name="pay", **options)(apay)
+        return lambda amount: agent.runner.run(fn(amount), context=contextvars.copy_context())
+
+    return gate

@@ -51,6 +51,17 @@ class Says(Fault):
         handler.say(self.status, self.body.encode(), **self.headers)
 
 
+class Hangs(Fault):
+    """The answer takes a second."""
+
+    def __init__(self) -> None:
+        super().__init__(handled=True)
+
+    def answer(self, handler: Handler, status: int, body: bytes) -> None:
+        time.sleep(1)
+        handler.say(status, body)
+
+
 class Loopback:
     """The server, and the hand of the operator."""
 
@@ -59,6 +70,10 @@ class Loopback:
         self.bodies: dict[str, Json] = {}
         self.secrets: dict[str, str] = {}
         self.leased = False
+        self.policies: dict[str, Json] = {}
+        self.version = "1"
+        self.max_age = 30
+        self.evaluated: list[Json] = []
         self.comments: list[str] = []
         self.uploads: list[bytes] = []
         self.events: list[Json] = []
@@ -124,6 +139,12 @@ class Loopback:
                         held = float(query["timeout"])
                         self.changed.wait_for(lambda: self.interrupts[pk]["status"] != "pending", held)
                 return 200, self.status(pk) if kind == "interrupts" else self.interrupts[pk]
+            case "POST", ["policies", "evaluate"]:
+                return self.evaluate(body)
+            case "POST", ["interrupts", pk, "consume"]:
+                return self.consume(self.interrupts[pk], body)
+            case "POST", ["interrupts", pk, "outcome"]:
+                return self.report(self.interrupts[pk], body)
             case "POST", ["requests", pk, "reveal" | "ack" as verb]:
                 return self.handle_secrets(pk, verb)
             case "POST", ["interrupts" | "requests", pk, "cancel"]:
@@ -146,6 +167,33 @@ class Loopback:
             "code": "not_found",
             "detail": "There is nothing here.",
         }
+
+    def evaluate(self, body: Json) -> tuple[int, Json]:
+        self.evaluated.append(body)
+        nothing = {
+            "policy": None,
+            "note": "",
+            "approval_message": "",
+            "grant": None,
+            "depends_on_args": False,
+        }
+        ruling = self.policies.get(body["tool_name"], {})
+        return 200, {"decision": "allow", **nothing, "version": self.version, **ruling}
+
+    def consume(self, item: Json, body: Json) -> tuple[int, Json]:
+        if item["status"] != "approved" or item.get("consumed_at"):
+            code = "spent" if item.get("consumed_at") else "not_approved"
+            return 409, {"title": "Conflict", "code": code, "current": item}
+        if body["tool_args"] != (item.get("modifications") or item["tool_args"]):
+            return 412, {"title": "Precondition Failed", "code": "arguments_differ", "current": item}
+        item |= {"consumed_at": "2026-11-20T12:01:00Z", "spent_with": body.get("receipt")}
+        return 200, item
+
+    def report(self, item: Json, body: Json) -> tuple[int, Json]:
+        if item.get("outcome"):
+            return 409, {"title": "Conflict", "code": "reported", "current": item}
+        item |= {"outcome": body["status"], "outcome_result": body.get("result")}
+        return 200, item
 
     def handle_secrets(self, pk: str, verb: str) -> tuple[int, Json]:
         item = self.interrupts[pk]
@@ -191,7 +239,15 @@ class Loopback:
 
     def status(self, pk: str) -> Json:
         item = self.interrupts[pk]
-        asked = ("status", "modifications", "response", "rejection_reason", "resolved_by", "resolved_at")
+        asked = (
+            "status",
+            "modifications",
+            "response",
+            "rejection_reason",
+            "resolved_by",
+            "resolved_at",
+            "receipt",
+        )
         return {"approved": item["status"] == "approved", **{name: item.get(name) for name in asked}}
 
     def stream(self, query: Json) -> tuple[int, Json]:
@@ -227,8 +283,14 @@ class Handler(BaseHTTPRequestHandler):
         if fault is None or fault.handled or isinstance(fault, Cut):
             status, document = self.loopback.handle(self.command, url.path, query, key, body)
         text = json.dumps(document).encode()
+        headers: Json = {}
+        if url.path.endswith("policies/evaluate"):
+            tag = f'"{self.loopback.version}"'
+            headers = {"ETag": tag, "Cache_Control": f"private, max-age={self.loopback.max_age}"}
+            if self.headers.get("If-None-Match") == tag:
+                status, text = 304, b""
         if fault is None:
-            self.say(status, text)
+            self.say(status, text, **headers)
         else:
             fault.answer(self, status, text)
 

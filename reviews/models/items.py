@@ -31,6 +31,8 @@ class Kind(models.TextChoices):
 
 
 INTERRUPTS = (Kind.APPROVAL, Kind.CONFIRMATION, Kind.INPUT, Kind.FEEDBACK)
+YES_OR_NO = (Kind.APPROVAL, Kind.CONFIRMATION)
+"""What can be allowed in advance: the answer is yes, and says nothing else."""
 REQUESTS = tuple(kind for kind in Kind if kind not in INTERRUPTS)
 FAMILIES = {"requests": REQUESTS, "interrupts": INTERRUPTS}
 

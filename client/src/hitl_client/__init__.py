@@ -16,8 +16,10 @@ again after the decision, and the same call finds it (`session`, `durable`). Err
 
 from hitl_client.client import HITL, AsyncHITL
 from hitl_client.errors import (
+    ApprovalSpent,
     ArgumentsChanged,
     Cancelled,
+    Denied,
     Expired,
     HITLError,
     InterruptSignal,
@@ -31,17 +33,28 @@ from hitl_client.errors import (
     UnexpectedAnswer,
     WaitTimeout,
 )
-from hitl_client.models import ActionRequest, Decision, Event, Feedback, Interrupt, Secrets, Status
+from hitl_client.models import (
+    ActionRequest,
+    Decision,
+    Event,
+    Feedback,
+    Interrupt,
+    PolicyAnswer,
+    Secrets,
+    Status,
+)
 from hitl_client.runs import Completed, Pending, durable, session
 
 __all__ = [
     "HITL",
     "ActionRequest",
+    "ApprovalSpent",
     "ArgumentsChanged",
     "AsyncHITL",
     "Cancelled",
     "Completed",
     "Decision",
+    "Denied",
     "Event",
     "Expired",
     "Feedback",
@@ -50,6 +63,7 @@ __all__ = [
     "InterruptSignal",
     "NotApproved",
     "Pending",
+    "PolicyAnswer",
     "ProblemError",
     "Rejected",
     "Secrets",

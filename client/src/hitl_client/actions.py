@@ -6,10 +6,11 @@ import time
 from collections.abc import Sequence
 from typing import Literal, TypedDict, Unpack
 
-from hitl_client.calls import NOT_APPROVED, Calls, Json, path_of
+from hitl_client.calls import NOT_APPROVED, Calls, path_of
 from hitl_client.errors import SecretsLeased
 from hitl_client.flows import Call, Flow, Pause
 from hitl_client.models import ActionRequest, Decision, Interrupt, Secrets
+from hitl_client.questions import Json
 
 LOOK_AGAIN_SECONDS = 5.0
 

@@ -7,7 +7,7 @@ import hmac
 import os
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack, overload
 from urllib.parse import quote
@@ -24,17 +24,14 @@ from hitl_client.errors import (
     Unavailable,
     WaitTimeout,
 )
-from hitl_client.flows import Call, Flow, Pause, exchange, log
+from hitl_client.flows import Call, Flow, Pause, exchange, log, read_bytes
 from hitl_client.models import Decision, Event, Feedback, Interrupt, Status
+from hitl_client.questions import SUBJECTS, Json, Question, mode_of
 from hitl_client.runs import Ordinals, Scope, canonical, current_run, replay_key
 
 HOLD_SECONDS = 30
-ANSWER_SECONDS = 30.0
 NOT_APPROVED = {"rejected": Rejected, "expired": Expired, "cancelled": Cancelled}
 OPEN = {"pending", "in_review"}
-MODES = {"interrupts": ("wait", "raise"), "requests": ("wait", "raise", "ask")}
-
-Json = Mapping[str, Any]
 
 
 class Options(TypedDict, total=False):
@@ -167,7 +164,7 @@ class Calls:
     def download(self, item_id: str, attachment_id: str) -> Flow[bytes]:
         """Return the content of an attachment, as which the answer to a field of type file is given."""
         call = Call("GET", path_of(item_id, f"attachments/{quote(attachment_id, safe='')}"))
-        return exchange(lambda: call, self.retry_for, raw=True)
+        return exchange(lambda: call, self.retry_for, reader=read_bytes)
 
     @overload
     def wait(self, interrupt_id: str, timeout: None = None) -> Flow[Decision]: ...
@@ -244,9 +241,12 @@ class Calls:
 
     def put(self, kind: str, asked: Json, options: Json, hidden: Any = None) -> Flow[Interrupt]:
         """Create an item or find the one of an earlier run; return it settled, or open in mode "ask"."""
-        mode, timeout = options.get("mode") or "wait", options.get("wait_timeout")
-        if mode not in MODES[kind]:
-            raise ValueError(f"mode is one of {', '.join(MODES[kind])}; not {mode!r}")
+        question = self.compose(kind, asked, options, hidden)
+        item = yield from self.pursue(question)
+        return item
+
+    def compose(self, kind: str, asked: Json, options: Json, hidden: Any = None) -> Question:
+        """Make out what is to be sent, in the current run, and the key that finds it again."""
         run = current_run.get()
         fields = {
             **{name: value for name, value in options.items() if name not in ("key", "mode", "wait_timeout")},
@@ -255,31 +255,35 @@ class Calls:
             "run_id": options.get("run_id") or (run and run.run_id),
         }
         body = {name: value for name, value in fields.items() if value is not None}
+        return Question(kind, body, options, *self._key(kind, body, options, hidden))
 
-        scope, key = self._key(kind, body, options.get("key"), mode, hidden)
-        item = yield from self._create(kind, body, key)
-        if item["status"] not in OPEN or mode == "ask":
+    def pursue(self, question: Question) -> Flow[Interrupt]:
+        """Create the item or find the one of an earlier run; return it as `put` does."""
+        if question.key and question.scope == self._own_scope and not question.options.get("key"):
+            log.warning("Asked without session_id, run_id or key: another process will not find the answer")
+        item = yield from self._create(question)
+        if item["status"] not in OPEN or question.mode == "ask":
             return item
-        if mode == "wait" or timeout:
+        timeout = question.options.get("wait_timeout")
+        if question.mode == "wait" or timeout:
             settled_one = yield from self.outcome(item["id"], timeout)
             if settled_one is not None:
                 return settled_one
-        if mode == "wait":
+        if question.mode == "wait":
             raise WaitTimeout(item)
-        self._counter().restart(scope)
+        self._counter().restart(question.scope)
         raise InterruptSignal(item)
 
-    def _key(self, kind: str, body: Json, key: str | None, mode: str, hidden: Any) -> tuple[Scope, str]:
+    def _key(self, kind: str, body: Json, options: Json, hidden: Any) -> tuple[Scope, str | None]:
         """Return what the question belongs to, and the key that finds it again."""
+        mode = mode_of(kind, options)
         ids = [name for name in ("run_id", "session_id", "workflow_id") if name in body]
         scope = (ids[0].removesuffix("_id"), body[ids[0]]) if ids else self._own_scope
-        if key:
-            return scope, key
+        if options.get("key"):
+            return scope, options["key"]
         call_id = body.get("call_id")
         if (mode == "wait" and call_id is None) or (mode != "raise" and not ids):
-            return scope, uuid.uuid4().hex  # makes sending it again harmless, and no more
-        if not ids:
-            log.warning("Asked without session_id, run_id or key: another process will not find the answer")
+            return scope, None
         subject = SUBJECTS[kind](body)
         if hidden is not None:
             subject.append(hmac.new(self.api_key.encode(), canonical(hidden), hashlib.sha256).hexdigest())
@@ -291,7 +295,9 @@ class Calls:
         run = current_run.get()
         return run.ordinals if run else self._ordinals
 
-    def _create(self, kind: str, body: Json, key: str) -> Flow[Interrupt]:
+    def _create(self, question: Question) -> Flow[Interrupt]:
+        kind, body = question.kind, question.body
+        key = question.key or uuid.uuid4().hex  # makes sending it again harmless, and no more
         call = Call("POST", kind, body=body, headers={"Idempotency-Key": key})
         try:
             item: Interrupt = yield from self.send(call)
@@ -334,7 +340,7 @@ class Calls:
             "content": None if call.body is None else canonical(call.body),
             "files": call.file and {"file": call.file},
             "headers": headers,
-            "timeout": httpx.Timeout(ANSWER_SECONDS + call.held, connect=5.0),
+            "timeout": httpx.Timeout(call.seconds + call.held, connect=5.0),
         }
 
 
@@ -349,25 +355,6 @@ def next_cursor(page: Json) -> str | None:
     """Read where a list goes on, from a bare cursor or a link; a link's host is never followed."""
     following = page.get("next")
     return httpx.URL(following).params.get("cursor", following) if following else None
-
-
-def _question(interrupt: Json) -> list[Any]:
-    """What a decision is about: the tool call, or the words where there is none."""
-    about = [interrupt["type"], interrupt.get("tool_name") or None]
-    if arguments := interrupt.get("tool_args"):
-        return [*about, arguments]
-    return [*about, interrupt["reason"], interrupt.get("data") or {}]
-
-
-def _errand(request: Json) -> list[Any]:
-    """What a request is about; where a template says it, the server has filled in the rest."""
-    if template := request.get("template"):
-        return ["template", template, request.get("context") or {}]
-    words = [request.get("request_type"), request.get("title")]
-    return [*words, request.get("required_fields") or {}, request.get("context") or {}]
-
-
-SUBJECTS = {"interrupts": _question, "requests": _errand}
 
 
 def kind_of(item_id: str) -> str:

@@ -8,24 +8,30 @@ import functools
 import inspect
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Sequence
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack, overload
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from typing import Any, Concatenate, ParamSpec, Self, TypeAlias, TypeVar, Unpack, overload
 
 import httpx
 
 from hitl_client.actions import ActionCalls
-from hitl_client.calls import HOLD_SECONDS, Calls, Options, next_cursor
+from hitl_client.calls import HOLD_SECONDS, Calls, next_cursor
 from hitl_client.flows import Flow, Pause
-from hitl_client.gate import Gate
+from hitl_client.gate import Gate, GateOptions, awaitable_gate, blocking_gate
 from hitl_client.models import ActionRequest, Event, Interrupt, Secrets
+from hitl_client.policies import PolicyCalls
 from hitl_client.runs import session
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Tool: TypeAlias = Callable[..., Any]
 T = TypeVar("T")
 
 
-def blocking(flow: Callable[Concatenate[ActionCalls, P], Flow[T]]) -> Callable[Concatenate[HITL, P], T]:
+class AgentCalls(ActionCalls, PolicyCalls):
+    """All calls of one agent."""
+
+
+def blocking(flow: Callable[Concatenate[AgentCalls, P], Flow[T]]) -> Callable[Concatenate[HITL, P], T]:
     """Make a flow a method that returns its result."""
 
     @functools.wraps(flow)
@@ -36,7 +42,7 @@ def blocking(flow: Callable[Concatenate[ActionCalls, P], Flow[T]]) -> Callable[C
 
 
 def awaitable(
-    flow: Callable[Concatenate[ActionCalls, P], Flow[T]],
+    flow: Callable[Concatenate[AgentCalls, P], Flow[T]],
 ) -> Callable[Concatenate[AsyncHITL, P], Coroutine[Any, Any, T]]:
     """Make a flow a method to be awaited for its result."""
 
@@ -51,7 +57,7 @@ class Client(ABC):
     """What both clients share."""
 
     session = staticmethod(session)
-    _calls: ActionCalls
+    _calls: AgentCalls
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.base_url!r})"
@@ -65,15 +71,7 @@ class Client(ABC):
     def gate(self, fn: Callable[P, R], /) -> Callable[P, R]: ...
     @overload
     def gate(
-        self,
-        fn: None = None,
-        /,
-        *,
-        tool_name: str | None = None,
-        reason: str | None = None,
-        when: Callable[..., object] | None = None,
-        redact: Collection[str] = (),
-        **common: Unpack[Options],
+        self, fn: None = None, /, *, tool_name: str | None = None, **options: Unpack[GateOptions]
     ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
     def gate(
         self,
@@ -81,23 +79,40 @@ class Client(ABC):
         /,
         *,
         tool_name: str | None = None,
-        reason: str | None = None,
-        when: Callable[..., object] | None = None,
-        redact: Collection[str] = (),
-        **common: Unpack[Options],
+        **options: Unpack[GateOptions],
     ) -> Any:
-        """Make a function ask before each call, and run with the arguments that were approved.
+        """Have the server's policies asked before each call of a function, and a person where they say so.
 
-        `when`, called with the arguments, says which calls need asking (default: all). `redact` names
-        arguments that are not to be shown. A call raises what `require_approval` raises. `HITL` gates async
-        functions too, and waits for them in a thread.
+        The call runs with the arguments that were approved. It raises Denied where a policy forbids it, else
+        what `require_approval` raises. Where no policy speaks of the tool, or none can be asked, a person
+        is; `unlisted="allow"` leaves it to the policies alone. `HITL` gates async functions too, and waits
+        for them in a thread.
         """
 
         def decorate(fn: Callable[..., Any]) -> Callable[..., Any]:
-            gate = Gate(self._calls, fn, tool_name, reason, when, frozenset(redact), common)
-            return functools.wraps(fn)(self._gated(fn, gate))
+            return self._gated(fn, Gate(self._calls, fn, tool_name, options))
 
         return decorate if fn is None else decorate(fn)
+
+    @overload
+    def gated(self, tools: Sequence[Tool], **options: Unpack[GateOptions]) -> list[Tool]: ...
+    @overload
+    def gated(self, tools: Mapping[str, Tool], **options: Unpack[GateOptions]) -> dict[str, Tool]: ...
+    def gated(self, tools: Any, **options: Unpack[GateOptions]) -> Any:
+        """Gate a list of functions, or a dict of them by tool name, and return the like.
+
+        Unlike one that is gated alone, a tool that no policy speaks of then runs without asking. `redact`
+        holds for the tools that have such an argument.
+        """
+        named = tools.items() if isinstance(tools, Mapping) else [(None, fn) for fn in tools]
+        redact = options.get("redact") or ()
+        asked: GateOptions = {"unlisted": "allow", **options}
+        gated = []
+        for name, fn in named:
+            has = inspect.signature(fn).parameters
+            asked["redact"] = [argument for argument in redact if argument in has]
+            gated.append((name, self.gate(tool_name=name, **asked)(fn)))
+        return dict(gated) if isinstance(tools, Mapping) else [fn for _, fn in gated]
 
     @abstractmethod
     def _gated(self, fn: Callable[..., Any], gate: Gate) -> Callable[..., Any]: ...
@@ -120,7 +135,7 @@ class HITL(Client):
         http: httpx.Client | None = None,
         retry_for: float = 60.0,
     ) -> None:
-        self._calls = ActionCalls(base_url, api_key, retry_for, keyless=http is not None)
+        self._calls = AgentCalls(base_url, api_key, retry_for, keyless=http is not None)
         self._owns_http = http is None
         self._http = http or httpx.Client()
 
@@ -147,6 +162,9 @@ class HITL(Client):
     comment = blocking(Calls.comment)
     attach = blocking(Calls.attach)
     download = blocking(Calls.download)
+    evaluate = blocking(PolicyCalls.evaluate)
+    consume = blocking(PolicyCalls.consume)
+    report = blocking(PolicyCalls.report)
     request_action = blocking(ActionCalls.request_action)
     get_request = blocking(ActionCalls.get_request)
     wait_request = blocking(ActionCalls.wait_request)
@@ -223,15 +241,9 @@ class HITL(Client):
             return result
 
     def _gated(self, fn: Callable[..., Any], gate: Gate) -> Callable[..., Any]:
-        def gated(*args: Any, **kwargs: Any) -> Any:
-            call = self._run(gate.ask(args, kwargs))
-            return fn(*call.args, **call.kwargs)
-
-        async def gated_async(*args: Any, **kwargs: Any) -> Any:
-            call = await asyncio.to_thread(self._run, gate.ask(args, kwargs))
-            return await fn(*call.args, **call.kwargs)
-
-        return gated_async if inspect.iscoroutinefunction(fn) else gated
+        if inspect.iscoroutinefunction(fn):
+            return awaitable_gate(fn, gate, lambda flow: asyncio.to_thread(self._run, flow))
+        return blocking_gate(fn, gate, self._run)
 
 
 class AsyncHITL(Client):
@@ -245,7 +257,7 @@ class AsyncHITL(Client):
         http: httpx.AsyncClient | None = None,
         retry_for: float = 60.0,
     ) -> None:
-        self._calls = ActionCalls(base_url, api_key, retry_for, keyless=http is not None)
+        self._calls = AgentCalls(base_url, api_key, retry_for, keyless=http is not None)
         self._owns_http = http is None
         self._http = http or httpx.AsyncClient()
 
@@ -272,6 +284,9 @@ class AsyncHITL(Client):
     comment = awaitable(Calls.comment)
     attach = awaitable(Calls.attach)
     download = awaitable(Calls.download)
+    evaluate = awaitable(PolicyCalls.evaluate)
+    consume = awaitable(PolicyCalls.consume)
+    report = awaitable(PolicyCalls.report)
     request_action = awaitable(ActionCalls.request_action)
     get_request = awaitable(ActionCalls.get_request)
     wait_request = awaitable(ActionCalls.wait_request)
@@ -338,9 +353,4 @@ class AsyncHITL(Client):
     def _gated(self, fn: Callable[..., Any], gate: Gate) -> Callable[..., Any]:
         if not inspect.iscoroutinefunction(fn):
             raise TypeError(f"{fn!r} is not async: gate it with HITL")
-
-        async def gated(*args: Any, **kwargs: Any) -> Any:
-            call = await self._run(gate.ask(args, kwargs))
-            return await fn(*call.args, **call.kwargs)
-
-        return gated
+        return awaitable_gate(fn, gate, self._run)

@@ -3,11 +3,13 @@
 HITLError
  ├─ NotApproved            a person, the clock or the agent itself said no; carries decision, reason and code
  │   ├─ Rejected
+ │   │   └─ Denied         a policy said no, and nobody was asked; carries policy and note
  │   ├─ Expired
  │   └─ Cancelled
  ├─ WaitTimeout            still undecided when `wait_timeout` was over; carries the interrupt
- ├─ ArgumentsChanged       this key was used to ask about something else
+ ├─ ArgumentsChanged       this key was used to ask about something else, or other arguments were approved
  ├─ ProblemError           the server refused: an RFC 9457 problem document
+ │   ├─ ApprovalSpent      the approval was used before, or its receipt is too old: do not run
  │   ├─ StreamReset        the event cursor is of another life of the server; carries where to start
  │   ├─ SecretsLeased      the secret answers were revealed a moment ago; can be had again after the lease
  │   └─ SecretsGone        the secret answers were acknowledged, or not fetched in time, and are destroyed
@@ -23,14 +25,15 @@ from typing import Any
 
 import httpx
 
-from hitl_client.models import Decision, Interrupt
+from hitl_client.models import Decision, Interrupt, PolicyAnswer
 
 
 class InterruptSignal(BaseException):
     """Stop the run at an undecided question.
 
     It is no `Exception` because agent frameworks catch those inside a tool and feed them to the model,
-    which would then go on as if it had been answered.
+    which would then go on as if it had been answered. `data` is what the question came with; before a tool
+    call that came with none, {tool, arguments}.
     """
 
     def __init__(self, interrupt: Interrupt) -> None:
@@ -39,6 +42,8 @@ class InterruptSignal(BaseException):
         self.interrupt_id: str = interrupt["id"]
         self.reason: str = interrupt.get("reason") or interrupt.get("title") or ""
         self.data: dict[str, Any] = interrupt.get("data") or interrupt.get("context") or {}
+        if not self.data and (tool := interrupt.get("tool_name")):
+            self.data = {"tool": tool, "arguments": interrupt.get("tool_args") or {}}
 
     def __str__(self) -> str:
         return f"{self.interrupt_id} waits for a person: {self.reason}"
@@ -76,6 +81,21 @@ class Rejected(NotApproved):
     """A person said no, or silence counted as no."""
 
 
+class Denied(Rejected):
+    """A policy forbids the call; nobody was asked."""
+
+    def __init__(self, tool_name: str, answer: PolicyAnswer) -> None:
+        self.policy, self.note = answer.policy, answer.note
+        by = f"policy {answer.policy}"
+        super().__init__(
+            Decision("", "rejected", False, rejection_reason=answer.note or None, resolved_by=by)
+        )
+        self.args = (tool_name, answer)
+
+    def __str__(self) -> str:
+        return f"{self.decision.resolved_by} denies {self.args[0]}" + (self.note and f": {self.note}")
+
+
 class Expired(NotApproved):
     """Nobody decided in time."""
 
@@ -97,14 +117,18 @@ class WaitTimeout(HITLError, TimeoutError):
 
 
 class ArgumentsChanged(HITLError):
-    """The key belongs to a question about other arguments; what was decided there does not count here."""
+    """What was decided about other arguments, under the same key or the same id (`key` is None), does not
+    count here.
+    """
 
-    def __init__(self, key: str, interrupt: Interrupt) -> None:
+    def __init__(self, key: str | None, interrupt: Interrupt) -> None:
         super().__init__(key, interrupt)
         self.key = key
         self.interrupt = interrupt
 
     def __str__(self) -> str:
+        if self.key is None:
+            return f"what {self.interrupt['id']} approved are other arguments"
         return f"the key {self.key!r} was used by {self.interrupt['id']} to ask about something else"
 
 
@@ -141,6 +165,10 @@ class ProblemError(HITLError):
         return KINDS.get(str(problem.get("code")), cls)(response.status_code, problem)
 
 
+class ApprovalSpent(ProblemError):
+    """An approval holds once, and for a time; `code` is spent or receipt_expired."""
+
+
 class StreamReset(ProblemError):
     """Events cannot be resumed from this cursor, for instance after a restore; `cursor` is where to start."""
 
@@ -164,6 +192,8 @@ class SecretsGone(ProblemError):
 
 
 KINDS: dict[str, type[ProblemError]] = {
+    "spent": ApprovalSpent,
+    "receipt_expired": ApprovalSpent,
     "reset": StreamReset,
     "leased": SecretsLeased,
     "acknowledged": SecretsGone,

@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Call:
-    """A request. `held` is how long the server may hold its answer, in seconds."""
+    """A request. The server may hold its answer for `held` seconds, and take `seconds` to give it."""
 
     method: Literal["GET", "POST"]
     path: str
@@ -41,6 +41,7 @@ class Call:
     file: tuple[str, bytes] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     held: float = 0
+    seconds: float = 30.0
     repeatable: bool = True
 
 
@@ -54,8 +55,13 @@ class Pause:
 Flow: TypeAlias = Generator[Call | Pause, Any, T]
 
 
-def exchange(compose: Callable[[], Call], patience: float, *, raw: bool = False) -> Flow[Any]:
-    """Send a call until it is answered and return the JSON, or the bytes if `raw`.
+def exchange(
+    compose: Callable[[], Call],
+    patience: float,
+    *,
+    reader: Callable[[httpx.Response], Any] | None = None,
+) -> Flow[Any]:
+    """Send a call until it is answered and return the JSON, or what `reader` makes of the answer.
 
     Outages of up to `patience` seconds are ridden out.
     Only a call that does no harm twice is sent again once it may have reached the server.
@@ -73,7 +79,7 @@ def exchange(compose: Callable[[], Call], patience: float, *, raw: bool = False)
         else:
             busy = TRY_LATER | LOST_ON_THE_WAY if call.repeatable else TRY_LATER
             if response.status_code not in busy:
-                return read(response, raw)
+                return (reader or read)(response)
             trouble, asked_for = ProblemError.of(response), retry_after(response)
         left = deadline - time.monotonic()
         said = str(trouble) or type(trouble).__name__
@@ -94,12 +100,16 @@ def backoff() -> Iterator[float]:
         longest = min(2 * longest, LONGEST_BACKOFF)
 
 
-def read(response: httpx.Response, raw: bool = False) -> Any:
-    """Return the JSON or the bytes of a success; raise ProblemError for a refusal."""
+def read_bytes(response: httpx.Response) -> bytes:
+    """Return the bytes of a success; raise ProblemError for a refusal."""
     if not response.is_success:
         raise ProblemError.of(response)
-    if raw:
-        return response.content
+    return response.content
+
+
+def read(response: httpx.Response) -> Any:
+    """Return the JSON of a success; raise ProblemError for a refusal."""
+    read_bytes(response)
     try:
         return response.json()
     except ValueError as error:

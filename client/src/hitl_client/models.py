@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self, TypedDict
+from typing import Any, Literal, Self, TypedDict
 
 Interrupt = dict[str, Any]
 """An interrupt as the server tells it: every field that was sent, `id`, `status`, `content_hash`, …"""
@@ -21,11 +21,15 @@ class Status(TypedDict):
     resolved_by: str | None
     resolved_at: str | None
     expires_at: str | None
+    receipt: str | None
 
 
 @dataclass(frozen=True)
 class Decision:
-    """How a question was settled. Only an approved one is true."""
+    """How a question was settled. Only an approved one is true.
+
+    `receipt` is the server's signature (JWS) under an approval, where its answer had one.
+    """
 
     id: str
     status: str
@@ -35,6 +39,7 @@ class Decision:
     rejection_reason: str | None = None
     resolved_by: str | None = None
     resolved_at: str | None = None
+    receipt: str | None = None
     interrupt: Interrupt = field(default_factory=dict, repr=False)
 
     def __bool__(self) -> bool:
@@ -60,7 +65,40 @@ class Decision:
             rejection_reason=item.get("rejection_reason"),
             resolved_by=item.get("resolved_by"),
             resolved_at=item.get("resolved_at"),
+            receipt=item.get("receipt"),
             interrupt=item,
+        )
+
+
+@dataclass(frozen=True)
+class PolicyAnswer:
+    """What the server's policies say about a call: "allow", "ask" or "deny".
+
+    Where none speaks of the tool it is "allow", and `policy` is None. `grant` names the earlier decision
+    that allows it; `version` the state of all rules. Without `depends_on_args` it holds for any arguments.
+    """
+
+    decision: Literal["allow", "ask", "deny"]
+    policy: str | None = None
+    note: str = ""
+    approval_message: str = ""
+    version: str = ""
+    depends_on_args: bool = True
+    grant: str | None = None
+
+    @classmethod
+    def of(cls, said: Any) -> Self:
+        """Read an answer, whatever later servers add to it. Raises ValueError for what is none."""
+        if not isinstance(said, dict) or said.get("decision") not in ("allow", "ask", "deny"):
+            raise ValueError(f"{str(said)[:80]!r} is no answer of a policy")
+        return cls(
+            decision=said["decision"],
+            policy=said.get("policy"),
+            note=said.get("note") or "",
+            approval_message=said.get("approval_message") or "",
+            version=said.get("version") or "",
+            depends_on_args=said.get("depends_on_args") is not False,
+            grant=said.get("grant"),
         )
 
 
