@@ -20,7 +20,6 @@ from reviews import delegation_admin, grant_admin, policy_services, rehearsal, r
 from reviews import policy_presentation as presentation
 from reviews.models import VIEW, Policy, ReviewItem
 from reviews.policy_forms import CallForm, PolicyForm, initial_of
-from reviews.reviewers import away_now, people_of
 from reviews.selectors import is_open
 
 TEST = "_test"
@@ -66,18 +65,7 @@ class PolicyAdmin(admin.ModelAdmin[Policy]):
     def reviewers_view(self, request: HttpRequest) -> HttpResponse:
         """Show each group that policies ask: who is in it, who stands in, and where it is needed."""
         self._must(request, "view")
-        policies = list(Policy.objects.all())
-        uses = presentation.uses(policies)
-        people, away = people_of(uses), away_now()
-        groups = [
-            {
-                "name": name,
-                "uses": uses[name],
-                "exists": name in people,
-                "people": [(person, away.get(person, [])) for person in people.get(name, ())],
-            }
-            for name in sorted(uses)
-        ]
+        groups = presentation.groups_shown(Policy.objects.all())
         return self._page(request, "reviewers", _("Reviewers"), groups=groups)
 
     def history_view(

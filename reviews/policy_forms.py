@@ -21,6 +21,7 @@ from reviews.models.policies import ANYTHING, INTERRUPT, SUBJECTS
 from reviews.policies import Call
 from reviews.policy_presentation import LABELS, SILENCE
 from reviews.policy_services import fields_of
+from reviews.reviewers import deciders
 
 Choices = list[tuple[str, Any]]
 EMPTY_ROWS, MOST_ROWS = 2, 8
@@ -294,8 +295,8 @@ def initial_of(policy: Policy) -> dict[str, Any]:
 
 def group_choices(used: set[str]) -> Choices:
     """Return the groups that can be chosen, with how many answer for each; a vanished one as such."""
-    active = Count("user", filter=Q(user__is_active=True))
-    rows = Group.objects.annotate(people=active).order_by("name").values_list("name", "people")
+    answering = Count("user", filter=Q(user__in=deciders()))
+    rows = Group.objects.annotate(people=answering).order_by("name").values_list("name", "people")
     known = [(name, _("%(name)s (%(people)d)") % {"name": name, "people": people}) for name, people in rows]
     gone = sorted(used - {name for name, _word in known})
     return [*known, *((name, _("%(name)s (no such group)") % {"name": name}) for name in gone)]

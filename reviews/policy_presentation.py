@@ -16,12 +16,13 @@ from django.utils.translation import gettext_lazy
 from events.models import SYSTEM, Event
 from events.untrusted import is_unseen, without_unseen
 from reviews import durations, rehearsal
-from reviews.conditions import LIMIT, Condition, ConditionError, ConditionFailed
+from reviews.conditions import LIMIT, Condition, ConditionError, ConditionFailed, Unreadable
 from reviews.models import Policy, PolicyDecision, ReviewItem
 from reviews.models.policies import SUBJECTS
-from reviews.policies import Call, Rule, matches, stages_of, unmanned
+from reviews.policies import Call, Rule, in_force, plain, stages_of, unmanned
 from reviews.policy_services import CHANGED, FIELDS, fields_of, members_of
 from reviews.presentation import Change
+from reviews.reviewers import away_now
 
 LABELS = {
     "name": gettext_lazy("Name"),
@@ -110,6 +111,8 @@ def problems(policy: Policy) -> list[str]:
     named |= {step["to"] for step in policy.escalation}
     known = set(Group.objects.filter(name__in=named).values_list("name", flat=True))
     told = [_("There is no group %(name)s any more.") % {"name": name} for name in sorted(named - known)]
+    if isinstance(in_force(policy).condition, Unreadable):
+        told.append(_("Its condition cannot be read any more, so everything it is about is asked."))
     for stage in stages_shown(policy, members_for([policy])):
         if stage.lacks:
             where = stage.name or ", ".join(stage.groups)
@@ -131,16 +134,32 @@ def uses(policies: Iterable[Policy]) -> dict[str, list[tuple[Policy, Stage]]]:
     return found
 
 
+def groups_shown(policies: Iterable[Policy]) -> list[dict[str, Any]]:
+    """Return each group that *policies* ask: where, whether it exists, who is in it and who stands in."""
+    asked, away = uses(policies), away_now()
+    known = set(Group.objects.filter(name__in=asked).values_list("name", flat=True))
+    members = members_of(set(asked))
+    return [
+        {
+            "name": name,
+            "uses": asked[name],
+            "exists": name in known,
+            "people": [(person, away.get(person, [])) for person in sorted(members[name])],
+        }
+        for name in sorted(asked)
+    ]
+
+
 # -- Why a policy is in force -------------------------------------------------------------------------
 
 
 def reason(rule: Rule, call: Call) -> str:
     """Say why *rule* does not match *call*; empty when it does."""
-    policy = rule.policy
-    if not rule.covers(call):
-        if not matches(policy.agent_pattern, call.agent):
+    name, agent = plain(call.name), plain(call.agent)
+    if not rule.covers(call.kind, name, agent):
+        if not rule.fits_agent(agent):
             return _("another agent")
-        return _("another tool") if not matches(policy.pattern, call.name) else _("another kind")
+        return _("another tool") if not rule.fits_name(name) else _("another kind")
     try:
         holds = rule.condition is None or rule.condition.holds(call.args, call.agent, call.session_id)
     except ConditionFailed:
@@ -152,7 +171,7 @@ def tried(policies: Iterable[Policy], call: Call) -> list[tuple[Policy, str]]:
     """Return the policies that were tried for *call*, each with why it did not match, up to the first."""
     found = []
     for policy in policies:
-        why = reason(Rule(policy), call)
+        why = reason(in_force(policy), call)
         found.append((policy, why))
         if not why:
             break

@@ -18,7 +18,7 @@ from typing import Any
 from django.utils import timezone
 
 from reviews.models import EVERYBODY, INTERRUPTS, Policy, PolicyDecision, ReviewItem
-from reviews.policies import Call, Rule, Verdict, judge
+from reviews.policies import Call, Rule, Verdict, in_force, judge
 
 DAYS, AT_MOST, SHOWN = 30, 5_000, 100
 SECONDS = 10.0
@@ -58,11 +58,7 @@ class Rehearsal:
 
 
 def rehearse(policy: Policy) -> Rehearsal:
-    """Try *policy*, saved or not, on what was asked in the last thirty days, as if it were active.
-
-    Raises:
-        ConditionError: its condition does not compile.
-    """
+    """Try *policy*, saved or not, on what was asked in the last thirty days, as if it were active."""
     rules, found = _rules_with(policy), Rehearsal()
     until = time.monotonic() + SECONDS
     for item in asked_lately():
@@ -99,7 +95,7 @@ def _newest(model: type[ReviewItem], since: dt.datetime) -> Iterator[ReviewItem]
 
 def _rules_with(policy: Policy) -> list[Rule]:
     others = Policy.objects.filter(is_active=True).exclude(pk=policy.pk)
-    return [Rule(one) for one in sorted([*others, policy], key=_place)]
+    return [in_force(one) for one in sorted([*others, policy], key=_place)]
 
 
 def _place(policy: Policy) -> tuple[int, Any, str]:

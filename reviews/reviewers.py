@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
@@ -68,15 +68,6 @@ def reviewers_of(groups: Iterable[str]) -> QuerySet[User]:
 def deciders() -> QuerySet[User]:
     """Return the active people who may decide: what nobody of them is asked, nobody can answer."""
     return User.objects.with_perm(DECIDE)
-
-
-def people_of(groups: Iterable[str]) -> dict[str, list[str]]:
-    """Return the active members of each of *groups* that exists, by name."""
-    people: dict[str, list[str]] = {}
-    active = Group.objects.filter(name__in=list(groups)).order_by("user__username")
-    for group, name, is_active in active.values_list("name", "user__username", "user__is_active"):
-        people.setdefault(group, []).extend([name] if is_active else [])
-    return people
 
 
 def away_now() -> dict[str, list[str]]:

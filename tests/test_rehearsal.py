@@ -113,6 +113,20 @@ def test_requests_are_held_against_their_type_and_context(agent: Door, as_ada: D
     assert (found.looked_at, titles(found)) == (2, ["A key for Stripe"])
 
 
+def test_what_was_allowed_in_advance_without_a_policy_is_compared_as_well(
+    agent: Door, as_ada: Door, as_ann: Door
+) -> None:
+    call = {"tool_name": "refund", "tool_args": {"amount": 1}, "session_id": "s-1"}
+    first = agent.ask(**call)
+    as_ann.post_json(f"/interrupts/{first['id']}/approve", {"grant": "session"})
+    assert agent.ask(**call)["status"] == "approved"
+
+    answer = as_ada.post(f"{PAGES}add/", typed(_test="1"))
+
+    assert "no policy asks Refunds" in text_of(answer)
+    assert answer.context["report"]["found"].otherwise == 2
+
+
 def test_a_condition_that_fails_would_ask(agent: Door, as_ada: Door) -> None:
     agent.ask(tool_name="refund", tool_args={"sum": 1})
 

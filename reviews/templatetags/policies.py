@@ -28,7 +28,7 @@ def decision(name: str) -> SafeString:
 @register.simple_tag
 def terms(kept: dict[str, Any]) -> SafeString:
     """Show what an item keeps of its policy: the decision and the policy's name."""
-    if not kept:
+    if "decision" not in kept:
         return format_html('<span class="quiet">{}</span>', _("no policy"))
     return format_html("{} <bdi>{}</bdi>", decision(kept["decision"]), kept["name"])
 
