@@ -24,6 +24,8 @@ class Interrupt(ReviewItem):
     the record shows both what was asked and what was allowed.
     """
 
+    judged_column = "tool_args"
+
     reason = models.CharField(max_length=1000)
     data: Any = models.JSONField(default=dict, blank=True)
     tool_args: Any = models.JSONField(default=dict, blank=True)

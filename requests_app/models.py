@@ -50,6 +50,8 @@ class ActionRequest(ReviewItem):
     answers; the names of the secret ones are in ``sealed_fields``, and they themselves are :class:`Secret`.
     """
 
+    judged_column = "context"
+
     description = models.TextField()
     required_fields: Any = OrderedJSONField(default=dict, blank=True)
     context: Any = models.JSONField(default=dict, blank=True)

@@ -14,6 +14,7 @@ from django.views.generic import View
 
 from agents.callers import Caller, of_user
 from events.changelist import ReadOnlyAdmin
+from reviews import policy_admin  # noqa: F401 - Django looks for pages here
 from reviews.lifecycle import FINAL
 from reviews.models import DECIDE, VIEW, Priority, ReviewItem
 from reviews.selectors import BY_URGENCY, is_open, is_overdue

@@ -72,7 +72,7 @@ class Rule:
         self.decision = PolicyDecision(policy.decision)
         self.condition = condition or (Condition(policy.when) if policy.when.strip() else None)
         self.stages = stages_of(policy)
-        self._name, self._agent = _glob(policy.pattern), _glob(policy.agent_pattern)
+        self.fits_name, self.fits_agent = _glob(policy.pattern), _glob(policy.agent_pattern)
         self.terms = {
             **{name: getattr(policy, name) for name in IN_FORCE},
             "stages": self.stages,
@@ -81,7 +81,7 @@ class Rule:
 
     def covers(self, kind: str, name: str, agent: str) -> bool:
         """Say whether it is about such calls, whatever the arguments are; *name* and *agent* are plain."""
-        return bool(_is_kind(self.policy.kind, kind) and self._name(name) and self._agent(agent))
+        return bool(_is_kind(self.policy.kind, kind) and self.fits_name(name) and self.fits_agent(agent))
 
 
 def in_force(policy: Policy) -> Rule:

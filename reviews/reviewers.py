@@ -84,6 +84,15 @@ def candidates(item: ReviewItem) -> QuerySet[User]:
     return people.exclude(username__in=voted)
 
 
+def away_now() -> dict[str, list[str]]:
+    """Return who is away at this moment, each with who stands in."""
+    away: dict[str, list[str]] = {}
+    rows = Delegation.objects.filter(starts_at__lte=Now(), ends_at__gt=Now()).order_by("substitute__username")
+    for absent, substitute in rows.values_list("absent__username", "substitute__username"):
+        away.setdefault(absent, []).append(substitute)
+    return away
+
+
 def _seats(item: ReviewItem, user: Any) -> list[str]:
     """Return the members of the groups that are asked for whom *user* may speak, themselves first."""
     if user is None:

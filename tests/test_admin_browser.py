@@ -17,6 +17,28 @@ from tests.live import LiveServer, Operator
 server, key = live.server, live.key
 password, log, desk = at.password, at.log, at.desk
 LIST = "/admin/interrupts/interrupt/"
+POLICIES = "/admin/reviews/policy/"
+MAKE_RULES = """
+import datetime as dt
+from django.contrib.auth.models import Group, User
+from django.utils import timezone
+from agents.callers import Caller
+from reviews import policy_services
+from reviews.models import Delegation
+
+cleo, dan = (User.objects.create_user(name, is_staff=True) for name in ("cleo", "dan"))
+for person in (cleo, dan):
+    person.groups.set([Group.objects.get(name="reviewer"), Group.objects.get_or_create(name="finance")[0]])
+now, day = timezone.now(), dt.timedelta(days=1)
+Delegation.objects.create(absent=cleo, substitute=dan, starts_at=now - day, ends_at=now + day, note="Holiday")
+made = policy_services.create_policy(
+    Caller("user:ada", "ada"), name="Large refunds", pattern="large_refund", when="args.amount > 100",
+    stages=[{"reviewers": ["finance"], "required_approvals": 2}], high_risk=True, expires_in=14_400,
+    escalation=[{"to": "administrator", "after": 3_600}], sla={"high": 3_600}, priority=10,
+)
+policy_services.create_policy(Caller("user:ada", "ada"), name="Off", pattern="x", is_active=False)
+print(made.pk)
+"""
 CALL: dict[str, Any] = {"tool_name": "delete_file", "tool_args": {"path": "/srv/old.csv", "days": 90}}
 HOSTILE = "Harmless \u202egpj.exe\u202c <script>document.title = 'owned'</script><img src=x onerror=alert(1)>"
 
@@ -56,6 +78,21 @@ def status(server: LiveServer, key: str) -> Callable[[dict[str, Any]], dict[str,
     return read
 
 
+@pytest.fixture(scope="module")
+def rules(server: LiveServer) -> list[str]:
+    """The pages of policies and of the people behind them, each with something on it."""
+    pk = server.manage("shell", "-v", "0", "-c", MAKE_RULES).split()[-1]
+    own = [f"{POLICIES}{pk}/{page}/" for page in ("change", "history", "delete")]
+    others = ("reviews/grant/", "reviews/delegation/", "reviews/delegation/add/")
+    return [
+        POLICIES,
+        f"{POLICIES}add/",
+        f"{POLICIES}reviewers/",
+        *own,
+        *(f"/admin/{path}" for path in others),
+    ]
+
+
 def open_item(page: Page, server: LiveServer, asked: dict[str, Any]) -> None:
     page.goto(f"{server.url}{LIST}{asked['id']}/change/")
 
@@ -64,14 +101,14 @@ def open_item(page: Page, server: LiveServer, asked: dict[str, Any]) -> None:
 
 
 def test_no_page_breaks_the_policy_and_the_socket_opens(
-    desk: Page, server: LiveServer, ask: Ask, log: Log
+    desk: Page, server: LiveServer, ask: Ask, log: Log, rules: list[str]
 ) -> None:
     asked = ask(**CALL)
     pages = [
         "/admin/", LIST, f"{LIST}?state=decided", f"{LIST}{asked['id']}/change/", "/admin/agents/agent/",
         "/admin/agents/agent/add/", "/admin/agents/key/", "/admin/agents/key/add/", "/admin/events/event/",
         "/admin/auth/user/", "/admin/auth/user/add/", "/admin/password_change/",
-        "/admin/django_celery_beat/periodictask/",
+        "/admin/django_celery_beat/periodictask/", *rules,
     ]  # fmt: skip
     for path in pages:
         desk.goto(f"{server.url}{path}")
@@ -87,7 +124,13 @@ def test_no_page_breaks_the_policy_and_the_socket_opens(
 @pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_list_and_decision_page_are_accessible_and_fit(
-    browser: Browser, server: LiveServer, password: str, ask: Ask, scheme: Any, width: int
+    browser: Browser,
+    server: LiveServer,
+    password: str,
+    ask: Ask,
+    rules: list[str],
+    scheme: Any,
+    width: int,
 ) -> None:
     ask(**CALL, priority="high")
     asked = ask(
@@ -104,7 +147,8 @@ def test_list_and_decision_page_are_accessible_and_fit(
     found = Axe().run(page).generate_report() if Axe().run(page).violations_count else ""
     assert not found
     log_in(page, server, password)
-    for path in ("/admin/", LIST, f"{LIST}?q=nothing-of-the-kind", f"{LIST}{asked['id']}/change/"):
+    shown = ("/admin/", LIST, f"{LIST}?q=nothing-of-the-kind", f"{LIST}{asked['id']}/change/")
+    for path in (*shown, *rules, f"/admin/reviews/policy/add/?item={asked['id']}"):
         page.goto(f"{server.url}{path}")
         for fold in page.locator("details.fold, details.edit").all():
             fold.locator("summary").first.click()
@@ -274,3 +318,25 @@ def test_a_server_that_goes_away_is_said_and_what_was_missed_arrives(
     expect(desk.get_by_role("button", name="1 new: show")).to_be_visible(timeout=5_000)
     press(desk, "1 new: show")
     expect(row_of(desk, asked)).to_be_visible()
+
+
+# -- Policies -------------------------------------------------------------------------------------------
+
+
+def test_a_rule_is_made_from_an_item_tested_and_saved(desk: Page, server: LiveServer, ask: Ask) -> None:
+    asked = ask(reason="Wipe the disk?", tool_name="wipe_disk", tool_args={"disk": "sda", "passes": 3})
+    desk.goto(f"{server.url}{POLICIES}add/?item={asked['id']}")
+    expect(desk.get_by_label("Condition")).to_have_value('args.disk == "sda" &&\nargs.passes == 3')
+    desk.get_by_label("Deny: nobody may allow it, and it is rejected at once").check()
+    desk.get_by_label("Deadline").fill("4 h")
+
+    press(desk, "Test against the last 30 days")
+
+    expect(desk.get_by_role("heading", name="Tested against the last 30 days")).to_be_in_viewport()
+    expect(desk.locator(".outcomes")).to_contain_text("Wipe the disk?")
+    expect(desk.get_by_label("Deadline")).to_have_value("4 h")
+    is_accessible_and_fits(desk)
+    press(desk, "Save")
+    expect(desk.get_by_text("The policy “Like: wipe_disk” is made.").first).to_be_attached()
+    expect(desk.locator(".rules").first).to_contain_text("Like: wipe_disk")
+    assert ask(tool_name="wipe_disk", tool_args={"disk": "sda", "passes": 3})["status"] == "rejected"

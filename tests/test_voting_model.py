@@ -112,7 +112,11 @@ class Voting(RuleBasedStateMachine):
         self.models[asked["id"]] = Model(STAGES[stages], priority == "high")
         return str(asked["id"])
 
-    @rule(item=items, verb=st.sampled_from(["approve", "approve", "approve", "reject", "request_changes"]), name=names)
+    @rule(
+        item=items,
+        verb=st.sampled_from(["approve", "approve", "approve", "reject", "request_changes"]),
+        name=names,
+    )
     def decide(self, item: str, verb: str, name: str) -> None:
         body = {"comment": "x"} if verb == "request_changes" else {}
         answer = self.people[name].post_json(f"/interrupts/{item}/{verb}", body)

@@ -83,6 +83,9 @@ class ReviewItem(Subject):
     ``votes`` are those for what is asked now: ``[{"by", "seat", "stage"}]``.
     """
 
+    judged_column = ""
+    """Which column of a child holds the arguments that policies look at."""
+
     kind = models.CharField(max_length=24, choices=Kind)
     title = models.CharField(max_length=200)
     agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="items", db_index=False)

@@ -20,6 +20,14 @@ for (const current of document.querySelectorAll("nav > [aria-current]")) {
   tabs.scrollLeft = current.offsetLeft - tabs.offsetLeft - (tabs.clientWidth - current.offsetWidth) / 2;
 }
 
+// What is typed as a time is the reader's own; the server is told which zone that is.
+for (const zoned of document.querySelectorAll("[data-time-zone]")) {
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+  if (!timeZone) break;
+  if (zoned instanceof HTMLInputElement) zoned.value = timeZone;
+  else zoned.textContent = timeZone;
+}
+
 const place = document.querySelector("[data-live]");
 if (place) {
   connect(live[place.dataset.live](place));

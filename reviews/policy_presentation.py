@@ -1,0 +1,342 @@
+"""What people are shown of policies: who answers, why one is in force, what was changed, what to suggest."""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from glob import escape
+from typing import Any
+
+import orjson
+from django.contrib.auth.models import Group
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from events.models import SYSTEM, Event
+from events.untrusted import is_unseen, without_unseen
+from reviews import durations, rehearsal
+from reviews.conditions import LIMIT, Condition, ConditionError, ConditionFailed, Unreadable
+from reviews.models import Policy, PolicyDecision, ReviewItem
+from reviews.models.policies import SUBJECTS
+from reviews.policies import Call, Rule, in_force, plain, stages_of, unmanned
+from reviews.policy_services import CHANGED, FIELDS, fields_of, members_of
+from reviews.presentation import Change
+from reviews.reviewers import away_now
+
+LABELS = {
+    "name": gettext_lazy("Name"),
+    "priority": gettext_lazy("Order"),
+    "is_active": gettext_lazy("Active"),
+    "kind": gettext_lazy("What is asked"),
+    "pattern": gettext_lazy("Tool or request type"),
+    "agent_pattern": gettext_lazy("Agent"),
+    "when": gettext_lazy("Condition"),
+    "decision": gettext_lazy("Decision"),
+    "note": gettext_lazy("Note for the people who answer"),
+    "approval_message": gettext_lazy("Message for the agent"),
+    "reviewers": gettext_lazy("Groups"),
+    "required_approvals": gettext_lazy("Approvals needed"),
+    "stages": gettext_lazy("Stages"),
+    "high_risk": gettext_lazy("High risk"),
+    "expires_in": gettext_lazy("Deadline"),
+    "on_timeout": gettext_lazy("When nobody answered"),
+    "sla": gettext_lazy("Answer due"),
+    "remind_after": gettext_lazy("Remind after"),
+    "escalation": gettext_lazy("Escalation"),
+    "business_hours": gettext_lazy("Business hours"),
+}
+DECISIONS = {
+    PolicyDecision.ASK: ("question", gettext_lazy("asks")),
+    PolicyDecision.ALLOW: ("check", gettext_lazy("allows")),
+    PolicyDecision.DENY: ("slash", gettext_lazy("denies")),
+}
+"""The icon and the word of each decision."""
+SILENCE = {"expire": gettext_lazy("it expires"), "reject": gettext_lazy("it is rejected")}
+_SHORT = 200
+
+
+# -- Who answers --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Show one stage: which groups, how many of how many; ``open`` where whoever may decide answers."""
+
+    name: str
+    groups: list[str]
+    needed: int
+    members: int
+    lacks: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        return not self.groups
+
+
+def members_for(policies: Iterable[Policy]) -> dict[str, set[str]]:
+    """Return the active members of every group that *policies* name; read at once."""
+    groups = {name for policy in policies for stage in stages_of(policy) for name in stage["reviewers"]}
+    return members_of(groups)
+
+
+def stages_shown(policy: Policy, members: dict[str, set[str]]) -> list[Stage]:
+    """Return the stages of *policy*, each with how many could answer it."""
+    stages = stages_of(policy)
+    lacking = unmanned(stages, members)
+    return [
+        Stage(
+            stage["name"],
+            stage["reviewers"],
+            stage["required_approvals"],
+            len(set().union(*(members[name] for name in stage["reviewers"]))),
+            number in lacking,
+        )
+        for number, stage in enumerate(stages)
+    ]
+
+
+def stages_in_words(stages: list[dict[str, Any]]) -> str:
+    """Write who answers in one line: ``finance (2) → board``."""
+    return " → ".join(
+        (", ".join(stage["reviewers"]) or _("whoever may decide"))
+        + (f" ({needed})" if (needed := stage.get("required_approvals", 1)) > 1 else "")
+        for stage in stages
+    )
+
+
+def problems(policy: Policy) -> list[str]:
+    """Say what has come to be wrong with a saved *policy*: groups that are gone, or have too few people."""
+    named = {name for stage in stages_of(policy) for name in stage["reviewers"]}
+    named |= {step["to"] for step in policy.escalation}
+    known = set(Group.objects.filter(name__in=named).values_list("name", flat=True))
+    told = [_("There is no group %(name)s any more.") % {"name": name} for name in sorted(named - known)]
+    if isinstance(in_force(policy).condition, Unreadable):
+        told.append(_("Its condition cannot be read any more, so everything it is about is asked."))
+    for stage in stages_shown(policy, members_for([policy])):
+        if stage.lacks:
+            where = stage.name or ", ".join(stage.groups)
+            lack = {"where": where, "needed": stage.needed, "members": stage.members}
+            told.append(_("Too few people for %(where)s: %(needed)d needed, %(members)d there.") % lack)
+    return told
+
+
+def uses(policies: Iterable[Policy]) -> dict[str, list[tuple[Policy, Stage]]]:
+    """Return which stages of which of *policies* ask each group; escalation as a stage of its own."""
+    policies = list(policies)
+    members, found = members_for(policies), defaultdict(list)
+    for policy in policies:
+        for stage in stages_shown(policy, members):
+            for name in stage.groups:
+                found[name].append((policy, stage))
+        for step in policy.escalation:
+            found[step["to"]].append((policy, Stage(_("escalation"), [], 0, 0)))
+    return found
+
+
+def groups_shown(policies: Iterable[Policy]) -> list[dict[str, Any]]:
+    """Return each group that *policies* ask: where, whether it exists, who is in it and who stands in."""
+    asked, away = uses(policies), away_now()
+    known = set(Group.objects.filter(name__in=asked).values_list("name", flat=True))
+    members = members_of(set(asked))
+    return [
+        {
+            "name": name,
+            "uses": asked[name],
+            "exists": name in known,
+            "people": [(person, away.get(person, [])) for person in sorted(members[name])],
+        }
+        for name in sorted(asked)
+    ]
+
+
+# -- Why a policy is in force -------------------------------------------------------------------------
+
+
+def reason(rule: Rule, call: Call) -> str:
+    """Say why *rule* does not match *call*; empty when it does."""
+    name, agent = plain(call.name), plain(call.agent)
+    if not rule.covers(call.kind, name, agent):
+        if not rule.fits_agent(agent):
+            return _("another agent")
+        return _("another tool") if not rule.fits_name(name) else _("another kind")
+    try:
+        holds = rule.condition is None or rule.condition.holds(call.args, call.agent, call.session_id)
+    except ConditionFailed:
+        return ""
+    return "" if holds else _("its condition does not hold")
+
+
+def tried(policies: Iterable[Policy], call: Call) -> list[tuple[Policy, str]]:
+    """Return the policies that were tried for *call*, each with why it did not match, up to the first."""
+    found = []
+    for policy in policies:
+        why = reason(in_force(policy), call)
+        found.append((policy, why))
+        if not why:
+            break
+    return found
+
+
+# -- History ------------------------------------------------------------------------------------------
+
+
+def history(policy_id: str) -> list[dict[str, Any]]:
+    """Return what the record says of a policy, newest first: who, when, and each field before and after."""
+    rows = Event.objects.filter(stream=SYSTEM, type=CHANGED, subject_id=policy_id).order_by("-position")
+    return [_line(event, orjson.loads(event.data)) for event in rows]
+
+
+def _line(event: Event, data: dict[str, Any]) -> dict[str, Any]:
+    before, after = data["before"], data["after"]
+    if data["change"] == "created":
+        before = {name: value for name, value in fields_of(Policy()).items() if value != after.get(name)}
+        after = {name: after[name] for name in before if name in after}
+    return {
+        "name": data["policy"],
+        "change": data["change"],
+        "actor": event.actor,
+        "at": event.occurred_at,
+        "changes": changes(before, after) if data["change"] != "deleted" else [],
+    }
+
+
+def changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
+    """Return what differs between two states of a policy, in the words of its form."""
+    return [
+        Change(str(LABELS[name]), in_words(name, before.get(name)), in_words(name, after[name]))
+        for name in FIELDS
+        if name in after and before.get(name) != after[name]
+    ]
+
+
+def in_words(name: str, value: Any) -> str | None:
+    """Write the value of the field *name* as its form has it; None where there is none."""
+    if value in (None, "", [], {}):
+        return None
+    match name, value:
+        case _, bool():
+            return _("yes") if value else _("no")
+        case "expires_in" | "remind_after", int():
+            return durations.write(value)
+        case "sla", dict():
+            return ", ".join(f"{rank} {durations.write(seconds)}" for rank, seconds in value.items())
+        case "stages", list():
+            return stages_in_words(value)
+        case "escalation", list():
+            return " → ".join(_step(step) for step in value)
+        case "reviewers", list():
+            return ", ".join(value)
+        case "decision", str():
+            return str(DECISIONS[PolicyDecision(value)][1])
+        case "kind", str():
+            return dict(SUBJECTS).get(value, value)
+        case "on_timeout", str():
+            return str(SILENCE[value])
+    return str(value)
+
+
+def _step(step: dict[str, Any]) -> str:
+    return f"{step['to']} ({durations.write(step['after'])})" if "after" in step else str(step["to"])
+
+
+# -- A test against the last days ---------------------------------------------------------------------
+
+_CHANGES = {
+    rehearsal.DENY: ("slash", gettext_lazy("would be denied")),
+    rehearsal.ASK: ("question", gettext_lazy("would ask people")),
+    rehearsal.ALLOW: ("check", gettext_lazy("would pass without a person")),
+    rehearsal.OTHERS: ("person", gettext_lazy("other people would answer")),
+}
+
+
+def report(found: rehearsal.Rehearsal) -> dict[str, Any]:
+    """Return *found* as it is drawn: figures, the parts of a bar in per cent, and the lines."""
+    left, parts = 0.0, []
+    for change in _CHANGES:
+        width = round(100 * found.counts[change] / max(found.looked_at, 1), 2)
+        parts.append({"change": change, "left": round(left, 2), "width": width})
+        left += width
+    figures = [(*_CHANGES[change], found.counts[change], change) for change in _CHANGES]
+    return {"found": found, "figures": figures, "parts": parts, "days": rehearsal.DAYS}
+
+
+# -- A rule made of an item ---------------------------------------------------------------------------
+
+
+def suggestion(item: ReviewItem) -> dict[str, Any]:
+    """Return what a policy for calls like *item* would say; all of it may be changed before it is saved."""
+    call = rehearsal.call_of(item)
+    name = without_unseen(call.name).strip()
+    return {
+        "name": _("Like: %(title)s") % {"title": without_unseen(call.name or item.title)[:80]},
+        "kind": item.kind,
+        "pattern": escape(name)[:255] or "*",
+        "agent_pattern": escape(call.agent),
+        "when": condition_of(call.args),
+        "decision": PolicyDecision.ASK,
+        "note": _("Made from %(id)s.") % {"id": item.pk},
+        "required_approvals": 1,
+        "is_active": True,
+        "priority": 100,
+    }
+
+
+def condition_of(args: dict[str, Any]) -> str:
+    """Return a condition that holds for exactly these flat arguments; nested and long ones are left out."""
+    parts: list[str] = []
+    for name, value in args.items():
+        written = _literal(value)
+        if written and len(" &&\n".join([*parts, _member(name)])) + len(written) < LIMIT - 10:
+            parts.append(f"{_member(name)} == {written}")
+    found = " &&\n".join(parts)
+    try:
+        Condition(found or "true")
+    except ConditionError:
+        return ""
+    return found
+
+
+_RESERVED = frozenset(
+    {
+        *(
+            "as",
+            "break",
+            "const",
+            "continue",
+            "else",
+            "false",
+            "for",
+            "function",
+            "if",
+            "import",
+            "in",
+            "let",
+        ),
+        *("loop", "namespace", "null", "package", "return", "true", "var", "void", "while"),
+    }
+)
+
+
+def _member(name: str) -> str:
+    plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and name not in _RESERVED
+    return f"args.{name}" if plain else f"args[{_quoted(name)}]"
+
+
+def _literal(value: Any) -> str:
+    """Write a JSON scalar as CEL does; empty for what has no short one."""
+    match value:
+        case None | bool():
+            return json.dumps(value)
+        case int() if abs(value) < 2**63:
+            return str(value)
+        case float():
+            return repr(value)
+        case str() if len(value) <= _SHORT:
+            return _quoted(value)
+    return ""
+
+
+def _quoted(text: str) -> str:
+    written = json.dumps(text, ensure_ascii=False)
+    return "".join(f"\\U{ord(one):08x}" if is_unseen(one) else one for one in written)
