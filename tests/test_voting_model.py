@@ -26,8 +26,8 @@ GROUPS = {
     "legal": {"lea", "len", "both"},
     "": {"fay", "finn", "both", "lea", "len", "sub"},
 }
-AWAY = {"sub": "fay", "len": "lea"}  # sub stands in for fay, len for lea
-OWNER = "finn"
+AWAY = {"sub": ["fay", "finn"], "len": ["lea"]}  # who stands in for whom
+OWNER = "fay"
 STAGES = {
     "one": [("", 1)],
     "two": [("", 2)],
@@ -53,7 +53,7 @@ class Model:
         group = self.stages[self.stage][0]
         if not group:
             return [name]
-        return [seat for seat in (name, AWAY.get(name, "")) if seat in GROUPS[group]]
+        return [seat for seat in (name, *AWAY.get(name, [])) if seat in GROUPS[group]]
 
     def approve(self, name: str) -> int:
         owner = OWNER if self.high_risk else ""
@@ -149,7 +149,7 @@ def people(make_user: MakeUser, enter: Enter, join: Join) -> dict[str, Door]:
     users = {name: make_user(name, "reviewer") for name in GROUPS[""]}
     for group in ("finance", "legal"):
         join(group, *(users[name] for name in GROUPS[group]))
-    for substitute, absent in AWAY.items():
+    for substitute, absent in [(name, one) for name, found in AWAY.items() for one in found]:
         Delegation.objects.create(
             absent=users[absent],
             substitute=users[substitute],

@@ -60,7 +60,7 @@ def test_fifty_calls_of_three_agents_under_ten_rules(new_site: Callable[..., Sit
     assert [agent.name for agent in agents] == ["agent-00", "agent-01", "agent-02"]
 
     for tool, args, session, expected in CALLS:
-        call = {"tool_name": tool, "tool_args": args, "session_id": session}
+        call: dict[str, Any] = {"tool_name": tool, "tool_args": args, "session_id": session}
         for agent, (decision, policy) in zip(agents, expected, strict=True):
             at = (agent.name, call)
             found = agent.http.post("/policies/evaluate", json=call).json()
