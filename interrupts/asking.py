@@ -14,7 +14,7 @@ from events.problems import Problem, invalid
 from events.schema import SchemaError, admit, check_admitted
 from events.transitions import perform
 from interrupts import receipts
-from interrupts.lifecycle import APPROVE, DECISIONS, REJECT
+from interrupts.lifecycle import APPROVE, DECISIONS, REJECT, Decision
 from interrupts.models import Interrupt, title_of
 from reviews import rules
 from reviews.asking import Asking, Draft, draft
@@ -117,7 +117,7 @@ def _settle(interrupt: Interrupt) -> None:
     """Answer at once what a policy denies, what was allowed in advance, or what nobody is to be asked."""
     if rules.is_denied(interrupt):
         rules.deny(REJECT, interrupt)
-    elif granter := rules.granter_of(interrupt):
+    elif Decision.APPROVE in interrupt.allowed_decisions and (granter := rules.granter_of(interrupt)):
         receipt = receipts.issue(
             interrupt, approvers=[granter], arguments=interrupt.tool_args, at=database_now()
         )

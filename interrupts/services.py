@@ -31,7 +31,7 @@ from interrupts.models import Interrupt, title_of
 from reviews import grants, rules, voting
 from reviews import services as reviews
 from reviews.models import PolicyDecision
-from reviews.reviewers import is_asked, may_refuse
+from reviews.reviewers import is_asked, must_be_asked
 from reviews.selectors import claim_is_free_for
 
 NOBODY_VOTED: dict[str, Any] = {
@@ -97,7 +97,7 @@ def reject(
     """Refuse what *interrupt* asks, whoever approved it before. Raises as :func:`approve` does."""
     _must_allow(interrupt, Decision.REJECT)
     with log.unit_of_work():
-        may_refuse(interrupt, by)
+        must_be_asked(interrupt, by)
         _decide(
             REJECT,
             interrupt,
@@ -143,7 +143,7 @@ def request_changes(interrupt: Interrupt, *, by: Caller, comment: str) -> None:
         Problem: 403 for who is not among the reviewers.
     """
     with log.unit_of_work():
-        may_refuse(interrupt, by)
+        must_be_asked(interrupt, by)
         perform(
             REQUEST_CHANGES,
             interrupt,

@@ -32,7 +32,7 @@ from requests_app.probes import check_answers
 from reviews import services as reviews
 from reviews import voting
 from reviews.lifecycle import OPEN, Status
-from reviews.reviewers import may_refuse
+from reviews.reviewers import must_be_asked, seat_of
 from reviews.selectors import claim_is_free_for
 
 BATCH = 500
@@ -44,14 +44,16 @@ def start_review(request: ActionRequest, *, by: Caller) -> None:
     Raises:
         TransitionConflict: it is no longer open, or (``claimed``) somebody else holds it.
     """
-    perform(
-        START_REVIEW,
-        request,
-        actor=by.actor,
-        changes={**reviews.held_by(by), "assignee": by.user},
-        guards={"claimed": claim_is_free_for(by.user)},
-        data={**request.headline, "reviewer": by.name},
-    )
+    with log.unit_of_work():
+        must_be_asked(request, by)
+        perform(
+            START_REVIEW,
+            request,
+            actor=by.actor,
+            changes={**reviews.held_by(by), "assignee": by.user},
+            guards={"claimed": claim_is_free_for(by.user)},
+            data={**request.headline, "reviewer": by.name},
+        )
 
 
 def release(request: ActionRequest, *, by: Caller) -> None:
@@ -110,6 +112,8 @@ def fulfill(
         Problem: 400 that names every field that is missing or does not fit; 412 when what was shown is not
             what is stored; 503 when an answer is to be checked by a service that is not there.
     """
+    if request.status in OPEN:
+        seat_of(request, by, FULFILL)  # before a probe tries what a stranger sends
     plain, secret = _checked(request, response_data)
     told = {"response_data": plain, "notes": notes}
 
@@ -180,7 +184,7 @@ def reject(
 ) -> None:
     """Turn *request* down, and tell the agent why. Raises as :func:`fulfill` does."""
     with log.unit_of_work():
-        may_refuse(request, by)
+        must_be_asked(request, by)
         perform(
             REJECT,
             request,

@@ -10,7 +10,7 @@ from events.problems import Problem
 from events.transitions import TransitionConflict
 from reviews.lifecycle import OPEN
 from reviews.models import ReviewItem
-from reviews.reviewers import may_refuse, seat_of
+from reviews.reviewers import must_be_asked, seat_of
 
 DONE, NOW, AHEAD = "done", "now", "ahead"
 
@@ -120,7 +120,7 @@ def _voted(item: ReviewItem, by: Caller) -> str:
 
 def _refuses(item: ReviewItem, by: Caller) -> bool:
     try:
-        may_refuse(item, by)
+        must_be_asked(item, by)
     except Problem:
         return False
     return True

@@ -111,6 +111,8 @@ def _wrong_groups(policy: Policy) -> dict[str, list[str]]:
         errors["stages" if policy.stages else "reviewers"] = [f"There is no group {', '.join(unknown)}."]
     if unknown := sorted(set(steps) - known):
         errors["escalation"] = [f"There is no group {', '.join(unknown)}."]
+    elif steps and not all(members_of(set(steps)).values()):
+        errors["escalation"] = ["One of these groups has nobody who may decide."]
     elif len(set(steps)) < len(steps) or set(steps) & set(reviewers):
         errors["escalation"] = ["This goes in a circle: each step has to lead to a group not asked before."]
     elif not policy.sla and any("after" not in step for step in policy.escalation):

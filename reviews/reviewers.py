@@ -15,8 +15,8 @@ from reviews.lifecycle import VOTE
 from reviews.models import DECIDE, Delegation, ReviewItem
 
 
-def may_refuse(item: ReviewItem, by: Caller) -> None:
-    """Let nobody turn *item* down, or send it back, who is not among those asked.
+def must_be_asked(item: ReviewItem, by: Caller) -> None:
+    """Let nobody take *item*, turn it down or send it back who is not among those asked.
 
     Raises:
         Problem: 403 ``not_a_reviewer``.
