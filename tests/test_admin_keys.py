@@ -63,7 +63,7 @@ def test_a_key_is_shown_once_and_works(agent: Door, as_ada: Door) -> None:
     assert key.scopes == ["create", "read"]
     assert key.expires_at is not None
     assert dt.timedelta(days=89) < key.expires_at - timezone.now() < dt.timedelta(days=91)
-    secret = text.rsplit("_", 1)[1]
+    secret = text.split("_", 2)[2]  # which may have this sign itself
     for path in (KEYS, f"{KEYS}{key.pk}/change/", "/admin/", "/admin/events/event/"):
         assert secret not in as_ada.get(path).content.decode()
     assert secret not in str(dict(as_ada.session))
