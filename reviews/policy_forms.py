@@ -161,6 +161,7 @@ class PolicyForm(forms.Form):
     )
     approval_message = forms.CharField(
         label=LABELS["approval_message"],
+        help_text=gettext_lazy("A gate asks in these words instead of its own."),
         required=False,
         max_length=1_000,
         widget=forms.Textarea(attrs={"rows": 2}),
