@@ -1,0 +1,47 @@
+"""What an agent may try so that a rule about it does not hold, or holds the server up."""
+
+from typing import Any
+
+import pytest
+
+from reviews.conditions import Condition
+from tests.conftest import Door
+from tests.steps import MakePolicy
+
+LONG = "The condition would run long over arguments of this size."
+
+
+@pytest.mark.parametrize(
+    ("when", "args"),
+    [
+        # Compiled anew for each element, 50 ms each time.
+        (r"args.to.exists(a, a.matches('^[\\w.]{1,64}@example\\.com$'))", {"to": ["eve@example.org"] * 200}),
+        # Each sum copies all before it: ten gigabytes.
+        ("+".join(["args.s"] * 280) + " == ''", {"s": "a" * 200_000}),
+        ("args.l. // hidden\n exists(x, args.l.exists(x, args.l.exists(x, x > 9)))", {"l": [1] * 300}),
+    ],
+)
+def test_no_arguments_keep_a_condition_busy(
+    agent: Door, make_policy: MakePolicy, when: str, args: dict[str, Any]
+) -> None:
+    make_policy(pattern="*", when=when, deny=True)
+
+    answer = agent.post_json("/policies/evaluate", {"tool_name": "x", "tool_args": args}).json()
+
+    assert (answer["decision"], answer["failure"]) == ("ask", LONG)
+
+
+@pytest.mark.parametrize(
+    ("when", "holds"),
+    [
+        (r"args.to.exists(a, !a.matches('@example\\.com$'))", True),
+        (r"args.to.exists(a, a.matches(r'^[\w.+-]+@example\.net$'))", False),
+        ("args.text.contains('.map(x, y) + matches(z)') // .map(x, 1) + matches(y)", False),
+        ("args.to.all(// whoever\n a, a.size() > 9)", True),
+        ("args.first + ' ' + args.last == 'Eve Moneypenny'", True),
+    ],
+)
+def test_an_ordinary_condition_does_not_run_long(when: str, holds: bool) -> None:
+    args = {"to": ["eve@example.org"] * 20, "text": "a" * 2_000, "first": "Eve", "last": "Moneypenny"}
+
+    assert Condition(when).holds(args, "bot", "") is holds
