@@ -46,7 +46,7 @@ class PolicyViewSet(CallerViewSet):
         body=bodies.EVALUATE,
         answer=ref("Evaluation"),
         errors=ERRORS,
-        description="`version` names the state of all rules; with it in `If-None-Match`, 304 while it holds.",
+        description="`version` names the state of all rules. `If-None-Match` with the `ETag`: 304 while so.",
     )
     @action(detail=False, methods=["post"])
     def evaluate(self, request: Request) -> Response:
@@ -62,7 +62,8 @@ class PolicyViewSet(CallerViewSet):
         ruling = rules.rule(call)
         # Grants come and go without a new version, so what they may decide is not kept by anybody.
         fresh = 0 if ruling.may_pass else FRESH_SECONDS
-        headers = {"ETag": f'"{ruling.version}"', "Cache-Control": f"private, max-age={fresh}"}
+        tag = ruling.version if fresh else f"{ruling.version}+grants"  # that no later one is held to be
+        headers = {"ETag": f'"{tag}"', "Cache-Control": f"private, max-age={fresh}"}
         if headers["ETag"] == request.headers.get("If-None-Match", "").strip() and fresh:
             return Response(status=304, headers=headers)
         return Response(serializers.evaluation(ruling), headers=headers)

@@ -45,3 +45,19 @@ def test_an_ordinary_condition_does_not_run_long(when: str, holds: bool) -> None
     args = {"to": ["eve@example.org"] * 20, "text": "a" * 2_000, "first": "Eve", "last": "Moneypenny"}
 
     assert Condition(when).holds(args, "bot", "") is holds
+
+
+def test_an_answer_under_a_grant_is_confirmed_to_nobody_when_the_grant_is_gone(
+    agent: Door, as_ann: Door, make_policy: MakePolicy
+) -> None:
+    make_policy(pattern="pay")
+    call = {"tool_name": "pay", "session_id": "night"}
+    asked = agent.ask(**call)
+    as_ann.post_json(f"/interrupts/{asked['id']}/approve", {"grant": "session"})
+    allowed = agent.post_json("/policies/evaluate", call)
+    assert allowed.json()["decision"] == "allow"
+
+    as_ann.send_json("DELETE", f"/grants/{allowed.json()['grant']}")
+    answer = agent.post_json("/policies/evaluate", call, **{"If-None-Match": allowed["ETag"]})
+
+    assert (answer.status_code, answer.json()["decision"]) == (200, "ask")
