@@ -3,10 +3,11 @@
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 
 from reviews.conditions import Condition
 from tests.conftest import Door
-from tests.steps import MakePolicy
+from tests.steps import Join, MakePolicy
 
 LONG = "The condition would run long over arguments of this size."
 
@@ -61,3 +62,30 @@ def test_an_answer_under_a_grant_is_confirmed_to_nobody_when_the_grant_is_gone(
     answer = agent.post_json("/policies/evaluate", call, **{"If-None-Match": allowed["ETag"]})
 
     assert (answer.status_code, answer.json()["decision"]) == (200, "ask")
+
+
+def test_arguments_that_no_condition_can_read_do_not_pass_under_a_grant_of_the_session(
+    agent: Door, as_ann: Door, make_policy: MakePolicy, join: Join, bob: User
+) -> None:
+    join("board", bob)
+    make_policy(name="Small", pattern="pay", when="args.sum < 10")
+    make_policy(name="Large", pattern="pay", priority=200, reviewers=["board"])
+    call = {"tool_name": "pay", "session_id": "night"}
+    asked = agent.ask(**call, tool_args={"sum": 1})
+    as_ann.post_json(f"/interrupts/{asked['id']}/approve", {"grant": "session"})
+
+    said = [agent.ask(**call, tool_args={"sum": sum_})["status"] for sum_ in (2, 50, "50")]
+
+    assert said == ["approved", "pending", "pending"]
+
+
+def test_arguments_that_somebody_has_seen_pass_though_no_condition_can_read_them(
+    agent: Door, as_ann: Door, make_policy: MakePolicy
+) -> None:
+    make_policy(name="Small", pattern="pay", when="args.sum < 10")
+    call = {"tool_name": "pay", "session_id": "night", "tool_args": {"sum": "50"}}
+    asked = agent.ask(**call)
+
+    as_ann.post_json(f"/interrupts/{asked['id']}/approve", {"grant": "arguments"})
+
+    assert agent.ask(**call)["status"] == "approved"
