@@ -143,6 +143,8 @@ class ItemView(View):
             return self._hand_over() if verb == Verb.REASSIGN else self._decide()
         except TransitionConflict as error:
             return self._conflict(error)
+        except Problem as problem:
+            return self._refused(problem)
 
     def _comment(self) -> HttpResponse:
         form = CommentForm(self.request.POST)

@@ -6,8 +6,9 @@ import pytest
 from django.contrib.auth.models import User
 
 from reviews.conditions import Condition
+from tests.admin import decide
 from tests.conftest import Door
-from tests.steps import Join, MakePolicy
+from tests.steps import Join, MakePolicy, status_of
 
 LONG = "The condition would run long over arguments of this size."
 
@@ -89,3 +90,28 @@ def test_arguments_that_somebody_has_seen_pass_though_no_condition_can_read_them
     as_ann.post_json(f"/interrupts/{asked['id']}/approve", {"grant": "arguments"})
 
     assert agent.ask(**call)["status"] == "approved"
+
+
+@pytest.mark.parametrize("verb", ["approve", "reject", "claim"])
+def test_who_is_not_asked_and_posts_all_the_same_is_told_so(
+    agent: Door, as_ann: Door, bob: User, make_policy: MakePolicy, join: Join, verb: str
+) -> None:
+    join("board", bob)
+    make_policy(pattern="pay", reviewers=["board"])
+    asked = agent.ask(tool_name="pay")
+
+    answer = decide(as_ann, asked, verb, note="No.")
+
+    assert answer.status_code == 403
+    assert "Only members of board answer this" in answer.content.decode()
+    assert status_of(agent, asked["id"])["status"] == "pending"
+
+
+def test_who_is_not_asked_does_not_start_a_review(
+    agent: Door, as_ann: Door, bob: User, make_policy: MakePolicy, join: Join
+) -> None:
+    join("board", bob)
+    make_policy(kind="request", pattern="*", reviewers=["board"])
+    asked = agent.need()
+
+    assert decide(as_ann, asked, "claim").status_code == 403
