@@ -17,12 +17,14 @@ from fnmatch import translate
 from itertools import combinations
 from typing import Any
 
+from events.untrusted import is_unseen
 from reviews.conditions import Condition, ConditionError, ConditionFailed, Unreadable
 from reviews.models import INTERRUPTS, Policy, PolicyDecision
 from reviews.models.policies import ANYTHING, INTERRUPT, REQUEST
 
 IN_FORCE = ("id", "name", "version", "note", "approval_message", "high_risk", "business_hours")
 """What of a policy an item keeps, beside the stages and what else follows from it."""
+_VARIATION_SELECTOR = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +147,12 @@ def unmanned(stages: Sequence[dict[str, Any]], members: dict[str, set[str]]) -> 
 
 def plain(text: str) -> str:
     """Return *text* as patterns see it: no agent gets around a rule by case, wide letters or unseen ones."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    seen = (character for character in folded if unicodedata.category(character) not in ("Cc", "Cf"))
-    return "".join(seen).strip()
+    seen = "".join(character for character in text if not _is_unseen(character))
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", seen).casefold()).strip()
+
+
+def _is_unseen(character: str) -> bool:
+    return character in "\n\t" or is_unseen(character) or bool(_VARIATION_SELECTOR.match(character))
 
 
 def _glob(pattern: str) -> Callable[[str], object]:
