@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from reviews.conditions import Condition
-from tests.admin import decide
+from tests.admin import decide, page_of
 from tests.conftest import Door
 from tests.steps import Join, MakePolicy, status_of
 
@@ -115,3 +115,16 @@ def test_who_is_not_asked_does_not_start_a_review(
     asked = agent.need()
 
     assert decide(as_ann, asked, "claim").status_code == 403
+
+
+def test_what_cannot_be_seen_does_not_move_what_is_edited(agent: Door, as_ann: Door) -> None:
+    sent = {"path": {"a\u202eb": ["\u200bx", "é\U0001f600"]}}
+    asked = agent.ask(tool_name="pay", tool_args=sent)
+
+    page = as_ann.get(page_of(asked)).content.decode()
+
+    assert "\\u202e" in page
+    assert "é\U0001f600" in page
+    assert not {"\u202e", "\u200b"} & set(page)
+    assert decide(as_ann, asked, "approve", page=page).status_code == 302
+    assert status_of(agent, asked["id"])["modifications"] is None
