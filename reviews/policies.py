@@ -6,7 +6,7 @@
         deny    nobody may allow it
     none        allow
 
-A condition that fails does not let a call slip to a laxer policy: its own asks, unless a later one is stricter.
+A condition that fails lets no call slip to a laxer policy: its own asks, or the next if that asks for more.
 """
 
 import re
@@ -97,7 +97,7 @@ def in_force(policy: Policy) -> Rule:
 def judge(rules: Iterable[Rule], call: Call) -> Verdict:
     """Return the verdict of the first of *rules* that matches *call*.
 
-    A rule whose condition fails may be the one or not: of it, asking, and of what follows, the stricter holds.
+    A rule whose condition fails asks; where the next that matches asks for more, that one is in force.
     """
     depends, name, agent = False, plain(call.name), plain(call.agent)
     failed: list[Verdict] = []
@@ -113,20 +113,17 @@ def judge(rules: Iterable[Rule], call: Call) -> Verdict:
             failed.append(Verdict(PolicyDecision.ASK, rule, str(failure)))
         finally:
             depends |= rule.condition is not None
-    strictest = max([*failed, found], key=_strictness)
-    why = failed[0].failure if failed else ""
-    return replace(strictest, failure=why, depends_on_arguments=depends)
+    if not failed:
+        return replace(found, depends_on_arguments=depends)
+    asking = [*failed, found] if found.decision == PolicyDecision.ASK else failed
+    return replace(max(asking, key=_demands), failure=failed[0].failure, depends_on_arguments=True)
 
 
-def _strictness(verdict: Verdict) -> tuple[int, int, bool, bool]:
-    """Rank a verdict: what denies above what asks, many people above few, some people above anybody."""
-    stages = verdict.rule.stages if verdict.rule else []
+def _demands(verdict: Verdict) -> tuple[int, bool, bool]:
+    """Rank a verdict that asks: many people above few, some people above anybody, high risk above less."""
+    stages, terms = verdict.terms["stages"], verdict.terms
     needed = sum(stage["required_approvals"] for stage in stages)
-    closed = any(stage["reviewers"] for stage in stages)
-    return _RANK.index(verdict.decision), needed, closed, bool(verdict.rule and verdict.rule.policy.high_risk)
-
-
-_RANK = (PolicyDecision.ALLOW, PolicyDecision.ASK, PolicyDecision.DENY)
+    return needed, any(stage["reviewers"] for stage in stages), bool(terms["high_risk"])
 
 
 def stages_of(policy: Policy) -> list[dict[str, Any]]:

@@ -225,3 +225,16 @@ def test_what_somebody_changed_is_not_seeded_again(agent: Door, as_ada: Door, se
 def test_settings_that_cannot_be_read_stop_the_start(text: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="HITL_TOOL_PERMISSIONS must read like"):
         tool_permissions(text)
+
+
+def test_where_a_condition_fails_the_next_that_asks_more_people_is_in_force(
+    agent: Door, make_policy: MakePolicy
+) -> None:
+    make_policy(name="Small", when="args.amount < 10", allow_auto=True, priority=1)
+    make_policy(name="Large", required_approvals=2, priority=2)
+
+    assert ruled(agent, "pay", tool_args={"amount": 5})["policy"] == "Small"
+    found = ruled(agent, "pay", tool_args={"amount": "5"})
+
+    assert (found["decision"], found["policy"]) == ("ask", "Large")
+    assert found["failure"] == "An argument is of another type than the condition takes."

@@ -325,3 +325,15 @@ def test_several_agree_to_an_input_and_the_last_answers_it(
         problem(approve(as_bob, asked), 409, "last")
 
     assert as_bob.post_json(path, {"response": 1}).json()["status"] == "approved"
+
+
+def test_names_that_a_back_end_makes_up_are_not_several_people(
+    agent: Door, make_agent: MakeAgent, make_policy: MakePolicy
+) -> None:
+    make_policy(required_approvals=2)
+    asked = agent.ask()
+    back_end = make_agent("janitor", ("on_behalf", "read"))
+
+    for name in ("eve@example.com", "mallory@example.com"):
+        answer = back_end.post_json(f"/interrupts/{asked['id']}/approve", {"user_id": name})
+        problem(answer, 403, "not_a_reviewer")
