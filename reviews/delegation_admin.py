@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from agents.callers import Caller, of_user
+from agents.callers import Caller, operator
 from events.problems import Problem
 from reviews import delegations
 from reviews.models import DECIDE, Delegation
@@ -112,7 +112,7 @@ class DelegationAdmin(admin.ModelAdmin[Delegation]):
     ) -> HttpResponse:
         if not self.has_add_permission(request):
             raise PermissionDenied
-        by = of_user(cast(User, request.user))
+        by = operator(request)
         form = DelegationForm(request.POST or None, by=by)
         if request.method == "POST" and form.is_valid():
             said = {name: value for name, value in form.cleaned_data.items() if name != "zone"}
@@ -136,7 +136,7 @@ class DelegationAdmin(admin.ModelAdmin[Delegation]):
         if not self._may_end(request, found):
             raise PermissionDenied
         if request.method == "POST":
-            delegations.end(found, of_user(cast(User, request.user)))
+            delegations.end(found, operator(request))
             messages.success(request, _("%(name)s answers again.") % {"name": found.absent})
             return HttpResponseRedirect(reverse("admin:reviews_delegation_changelist"))
         return self._page(request, "end", _("End this delegation?"), delegation=found)

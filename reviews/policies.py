@@ -123,11 +123,6 @@ def stages_of(policy: Policy) -> list[dict[str, Any]]:
     return [{"name": "", "reviewers": policy.reviewers, "required_approvals": policy.required_approvals}]
 
 
-def approvals_needed(terms: dict[str, Any]) -> int:
-    """Return how many people have to approve under the policy that *terms* are of."""
-    return sum(stage["required_approvals"] for stage in terms.get("stages", ())) or 1
-
-
 def unmanned(stages: Sequence[dict[str, Any]], members: dict[str, set[str]]) -> list[int]:
     """Return the numbers of stages that together need more people than their groups have.
 

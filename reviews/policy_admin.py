@@ -7,14 +7,13 @@ from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
-from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
 
-from agents.callers import Caller, of_user
+from agents.callers import operator
 from events.problems import Problem
 from reviews import delegation_admin, grant_admin, policy_services, rehearsal, rules  # noqa: F401 - pages
 from reviews import policy_presentation as presentation
@@ -96,7 +95,7 @@ class PolicyAdmin(admin.ModelAdmin[Policy]):
             if TEST in request.POST:
                 return self._form(request, form, None, report=self._report(request, form, None))
             try:
-                made = policy_services.create_policy(self._by(request), **form.fields_said())
+                made = policy_services.create_policy(operator(request), **form.fields_said())
             except Problem as problem:
                 form.tell(problem.extra["errors"])
             else:
@@ -128,7 +127,7 @@ class PolicyAdmin(admin.ModelAdmin[Policy]):
         self._must(request, "delete")
         policy = self._policy(object_id)
         if request.method == "POST":
-            policy_services.delete_policy(policy, self._by(request))
+            policy_services.delete_policy(policy, operator(request))
             messages.success(request, _("The policy “%(name)s” is deleted.") % {"name": policy.name})
             return HttpResponseRedirect(reverse("admin:reviews_policy_changelist"))
         count = ReviewItem.objects.filter(is_open(), policy__id=policy.pk).count()
@@ -140,7 +139,7 @@ class PolicyAdmin(admin.ModelAdmin[Policy]):
         try:
             if seen != policy.version:
                 raise policy_services.changed_meanwhile()
-            policy_services.change_policy(policy, self._by(request), **form.fields_said())
+            policy_services.change_policy(policy, operator(request), **form.fields_said())
         except Problem as problem:
             stored = self._policy(policy.pk)
             if problem.status == 409:
@@ -208,9 +207,6 @@ class PolicyAdmin(admin.ModelAdmin[Policy]):
     def _must(self, request: HttpRequest, verb: str) -> None:
         if not getattr(self, f"has_{verb}_permission")(request):
             raise PermissionDenied
-
-    def _by(self, request: HttpRequest) -> Caller:
-        return of_user(cast(User, request.user))
 
     def _page(self, request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:
         context = {**self.admin_site.each_context(request), "opts": self.opts, "title": title, **context}

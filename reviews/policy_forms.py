@@ -25,14 +25,6 @@ from reviews.reviewers import deciders
 
 Choices = list[tuple[str, Any]]
 EMPTY_ROWS, MOST_ROWS = 2, 8
-SECTIONS = {
-    "calls": ("name", "kind", "pattern", "agent_pattern", "when"),
-    "place": ("priority", "is_active"),
-    "decided": ("decision", "note", "approval_message", "high_risk"),
-    "who": ("reviewers", "required_approvals"),
-    "silence": ("expires_in", "on_timeout", "remind_after", "business_hours"),
-    "sla": tuple(f"sla_{name}" for name in Priority.labels),
-}
 _DECISIONS = {
     PolicyDecision.ASK: gettext_lazy("Ask: people decide each time"),
     PolicyDecision.ALLOW: gettext_lazy("Allow: the call passes without a person"),
@@ -251,14 +243,6 @@ class PolicyForm(forms.Form):
                 self.add_error("sla_low", texts)
             else:
                 self.add_error(name if name in self.fields else None, texts)
-
-    def section(self, name: str) -> list[forms.BoundField]:
-        """Return the fields of one section."""
-        return [self[field] for field in SECTIONS[name]]
-
-    @property
-    def sections(self) -> dict[str, list[forms.BoundField]]:
-        return {name: self.section(name) for name in SECTIONS}
 
 
 class CallForm(forms.Form):

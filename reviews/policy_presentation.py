@@ -297,25 +297,10 @@ def condition_of(args: dict[str, Any]) -> str:
     return found
 
 
-_RESERVED = frozenset(
-    {
-        *(
-            "as",
-            "break",
-            "const",
-            "continue",
-            "else",
-            "false",
-            "for",
-            "function",
-            "if",
-            "import",
-            "in",
-            "let",
-        ),
-        *("loop", "namespace", "null", "package", "return", "true", "var", "void", "while"),
-    }
-)
+_RESERVED = frozenset({
+    "as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let",
+    "loop", "namespace", "null", "package", "return", "true", "var", "void", "while",
+})  # fmt: skip
 
 
 def _member(name: str) -> str:
