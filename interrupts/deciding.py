@@ -129,7 +129,7 @@ class InterruptView(ItemView):
             "only_said": only_said,
             "only_meant": only_meant,
             "edits": [] if edited is None else changes(self.item.tool_args, edited),
-            "makes_rules": True,
+            "suggests_policy": True,
             "receipt": presentation.receipt(self.item),
         }
 

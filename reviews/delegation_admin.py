@@ -81,14 +81,12 @@ class DelegationAdmin(admin.ModelAdmin[Delegation]):
     def get_urls(self) -> list[Any]:
         wrap = self.admin_site.admin_view
         return [
-            path("", wrap(self.changelist_view), name="reviews_delegation_changelist"),
-            path("add/", wrap(self.add_view), name="reviews_delegation_add"),
-            path("<int:pk>/end/", wrap(self.end_view), name="reviews_delegation_end"),
+            path("", wrap(self.list_page), name="reviews_delegation_changelist"),
+            path("add/", wrap(self.add_page), name="reviews_delegation_add"),
+            path("<int:pk>/end/", wrap(self.end_page), name="reviews_delegation_end"),
         ]
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def list_page(self, request: HttpRequest) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
         rows, now = Delegation.objects.select_related("absent", "substitute"), timezone.now()
@@ -107,9 +105,7 @@ class DelegationAdmin(admin.ModelAdmin[Delegation]):
             request, "list", _("Delegations"), sections=shown, may_add=self.has_add_permission(request)
         )
 
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def add_page(self, request: HttpRequest) -> HttpResponse:
         if not self.has_add_permission(request):
             raise PermissionDenied
         by = operator(request)
@@ -127,7 +123,7 @@ class DelegationAdmin(admin.ModelAdmin[Delegation]):
                 return HttpResponseRedirect(reverse("admin:reviews_delegation_changelist"))
         return self._page(request, "form", _("Name a substitute"), form=form)
 
-    def end_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+    def end_page(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Ask once more, then end the delegation."""
         rows = Delegation.objects.select_related("absent", "substitute")
         found = rows.filter(pk=pk, ends_at__gt=timezone.now()).first() if pk < 2**63 else None

@@ -8,9 +8,9 @@
 
 A condition that fails does not let a call slip to the next policy: its own is in force, and asks.
 
-One word for each step: a *policy* is the row that somebody wrote, a *rule* the same made ready to be held against
-calls, a *verdict* what the rules say of one call, a *ruling* (:mod:`reviews.rules`) that verdict at a known version,
-with the grant under which the call passes; *terms* are what an item keeps of the policy in force.
+One word for each step: a *policy* is the row that somebody wrote, a *rule* the same made ready to be held
+against calls, a *verdict* what the rules say of one call, a *ruling* (:mod:`reviews.rules`) that verdict at a
+known version, with the grant under which the call passes; *terms* are what an item keeps of the policy.
 """
 
 import re

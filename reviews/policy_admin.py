@@ -34,19 +34,17 @@ class PolicyAdmin(admin.ModelAdmin[Policy]):
             return path(route, self.admin_site.admin_view(view), name=f"reviews_policy_{name}")
 
         return [
-            page("", self.changelist_view, "changelist"),
-            page("add/", self.add_view, "add"),
-            page("reviewers/", self.reviewers_view, "reviewers"),
-            page("<path:object_id>/history/", self.history_view, "history"),
-            page("<path:object_id>/delete/", self.delete_view, "delete"),
-            page("<path:object_id>/change/", self.change_view, "change"),
+            page("", self.list_page, "changelist"),
+            page("add/", self.add_page, "add"),
+            page("reviewers/", self.reviewers_page, "reviewers"),
+            page("<path:object_id>/history/", self.history_page, "history"),
+            page("<path:object_id>/delete/", self.delete_page, "delete"),
+            page("<path:object_id>/change/", self.change_page, "change"),
         ]
 
     # -- Looking --------------------------------------------------------------------------------------
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def list_page(self, request: HttpRequest) -> HttpResponse:
         """Show the policies in the order in which they are tried; a call that is posted is tried."""
         self._must(request, "view")
         policies = list(Policy.objects.all())
@@ -61,15 +59,13 @@ class PolicyAdmin(admin.ModelAdmin[Policy]):
         }
         return self._page(request, "list", _("Policies"), **context)
 
-    def reviewers_view(self, request: HttpRequest) -> HttpResponse:
+    def reviewers_page(self, request: HttpRequest) -> HttpResponse:
         """Show each group that policies ask: who is in it, who stands in, and where it is needed."""
         self._must(request, "view")
         groups = presentation.groups_shown(Policy.objects.all())
         return self._page(request, "reviewers", _("Reviewers"), groups=groups)
 
-    def history_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def history_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show what the record says of a policy, also when it is deleted."""
         self._must(request, "view")
         pk = unquote(object_id)
@@ -83,9 +79,7 @@ class PolicyAdmin(admin.ModelAdmin[Policy]):
 
     # -- Changing -------------------------------------------------------------------------------------
 
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def add_page(self, request: HttpRequest) -> HttpResponse:
         """Take a new policy; one for calls like that of an item is suggested with ``?item=``."""
         self._must(request, "add")
         item = self._item(request)
@@ -103,13 +97,7 @@ class PolicyAdmin(admin.ModelAdmin[Policy]):
                 return HttpResponseRedirect(reverse("admin:reviews_policy_changelist"))
         return self._form(request, form, None, item=item)
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def change_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show a policy to be changed; a viewer sees the same, and cannot change it."""
         self._must(request, "change" if request.method == "POST" else "view")
         policy = self._policy(object_id)
@@ -120,9 +108,7 @@ class PolicyAdmin(admin.ModelAdmin[Policy]):
             return self._form(request, form, policy, report=self._report(request, form, policy))
         return self._save(request, form, policy)
 
-    def delete_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def delete_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask once more, and say on how many open items it is in force."""
         self._must(request, "delete")
         policy = self._policy(object_id)

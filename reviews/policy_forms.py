@@ -1,5 +1,6 @@
 """The forms of policies: grouped as people think of them, and held against the rules of the API."""
 
+from functools import partial
 from typing import Any, cast
 
 from django import forms
@@ -30,6 +31,9 @@ _DECISIONS = {
     PolicyDecision.ALLOW: gettext_lazy("Allow: the call passes without a person"),
     PolicyDecision.DENY: gettext_lazy("Deny: nobody may allow it, and it is rejected at once"),
 }
+
+
+_words = partial(forms.CharField, required=False, max_length=1_000, widget=forms.Textarea(attrs={"rows": 2}))
 
 
 class DurationField(forms.CharField):
@@ -148,15 +152,8 @@ class PolicyForm(forms.Form):
         initial=PolicyDecision.ASK,
         widget=forms.RadioSelect,
     )
-    note = forms.CharField(
-        label=LABELS["note"], required=False, max_length=1_000, widget=forms.Textarea(attrs={"rows": 2})
-    )
-    approval_message = forms.CharField(
-        label=LABELS["approval_message"],
-        required=False,
-        max_length=1_000,
-        widget=forms.Textarea(attrs={"rows": 2}),
-    )
+    note = _words(label=LABELS["note"])
+    approval_message = _words(label=LABELS["approval_message"])
     high_risk = forms.BooleanField(
         label=LABELS["high_risk"],
         required=False,
