@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import uvloop
 
 from benchmarks import document
-from benchmarks.measures import create, embedded, fanout, status, table
+from benchmarks.measures import create, embedded, fanout, policies, status, table
 from benchmarks.report import Report
 from benchmarks.scale import Scale
 from benchmarks.stand import Stand, standing
@@ -17,6 +17,7 @@ from benchmarks.stand import Stand, standing
 MEASURES: dict[str, Callable[[Stand, Scale, Report], Awaitable[None]]] = {
     "create": create.measure,
     "status": status.measure,
+    "policies": policies.measure,
     "fanout": fanout.measure,
     "embedded": embedded.measure,
     "table": table.measure,

@@ -25,7 +25,8 @@ from events import log  # noqa: E402
 from events.models import Event, Stream, Tally  # noqa: E402
 from interrupts import selectors, services  # noqa: E402
 from interrupts.models import Interrupt  # noqa: E402
-from reviews.models import ReviewItem  # noqa: E402
+from reviews import policy_services  # noqa: E402
+from reviews.models import Policy, ReviewItem  # noqa: E402
 from reviews.recount import differences, repair  # noqa: E402
 from reviews.statistics import statistics  # noqa: E402
 from tests.plain_statistics import plain_statistics as plain_figures  # noqa: E402
@@ -44,6 +45,18 @@ def agents(count: int, prefix: str) -> dict[str, str]:
         name = f"{prefix}-{number:04}"
         made[name] = keys.create_key(keys.create_agent(name))[1]
     return made
+
+
+def policies(count: int) -> int:
+    """Have *count* policies, each about a tool of its own and with a condition; the last is about ours."""
+    by = callers.of_user(operator())
+    for policy in Policy.objects.all():
+        policy_services.delete_policy(policy, by)
+    for number in range(count):
+        pattern = "delete_file" if number == count - 1 else f"tool_{number}_*"
+        said = {"pattern": pattern, "when": "args.recursive || args.path.startsWith('/srv')"}
+        policy_services.create_policy(by, name=f"Policy {number}", priority=number, **said)
+    return count
 
 
 def operator() -> User:
@@ -125,6 +138,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     for verb in (
         tables,
         agents,
+        policies,
         operator_key,
         operator_cookie,
         approve,

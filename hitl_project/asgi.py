@@ -20,12 +20,13 @@ from agents.api import waiting_route as events_route  # noqa: E402
 from agents.sockets import AgentDoor, OperatorDoor  # noqa: E402
 from events.consumers import AgentConsumer, OperatorConsumer  # noqa: E402
 from hitl_project.limits import BodyLimit  # noqa: E402
-from interrupts.express import routes  # noqa: E402
+from interrupts import express as interrupts  # noqa: E402
 from interrupts.waiting import route as interrupts_route  # noqa: E402
 from requests_app.waiting import route as requests_route  # noqa: E402
+from reviews import evaluation  # noqa: E402
 
 WAITING = (interrupts_route, requests_route, events_route)
-hot_and_django = express.asgi(django_app, routes)
+hot_and_django = express.asgi(django_app, (*interrupts.routes, *evaluation.routes))
 
 
 async def http(scope: dict[str, Any], receive: Any, send: Any) -> None:

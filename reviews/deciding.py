@@ -143,13 +143,17 @@ class ItemView(View):
             return self._hand_over() if verb == Verb.REASSIGN else self._decide()
         except TransitionConflict as error:
             return self._conflict(error)
+        except Problem as problem:
+            self.problem = problem
+            self._keep()
+            return self._page(status=problem.status)
 
     def _comment(self) -> HttpResponse:
-        form = CommentForm(self.request.POST)
+        form = self._comment_form(history(self.item.pk), self.request.POST)
         if not form.is_valid():
             self.forms["comment_form"] = form
             return self._page(status=400)
-        services.comment(self.item, by=self.caller, body=form.cleaned_data["body"])
+        services.comment(self.item, by=self.caller, **form.cleaned_data)
         return HttpResponseRedirect(f"{page_of(self.item)}#history")
 
     def _hand_over(self) -> HttpResponse:
@@ -247,7 +251,11 @@ class ItemView(View):
             self.forms.clear()
         self.forms["decision_form"] = self.decision_form(initial=typed)
         if typed["note"] and not (self.ballot and self.ballot.may_act):
-            self.forms["comment_form"] = CommentForm(initial={"body": typed["note"]})
+            comments = self._comment_form(history(self.item.pk), initial={"body": typed["note"]})
+            self.forms["comment_form"] = comments
+
+    def _comment_form(self, record: list[dict[str, Any]], data: Any = None, **options: Any) -> CommentForm:
+        return CommentForm(data, comments=presentation.comments(record), **options)
 
     # -- The page -------------------------------------------------------------------------------------
 
@@ -264,7 +272,7 @@ class ItemView(View):
         files_url = reverse(f"api-v1:{self.route}-attachments", args=[item.pk])
         context = {
             **self.model_admin.admin_site.each_context(self.request),
-            "comment_form": CommentForm(),
+            "comment_form": self._comment_form(record),
             "decision_form": self.decision_form(),
             **self.content_forms(),
             **self.forms,
@@ -273,7 +281,7 @@ class ItemView(View):
             "list_title": self.model_admin.list_title,
             "item": item,
             "files": of_item(item.pk, files_url),
-            "history": [presentation.history_line(event) for event in record],
+            "history": presentation.history_lines(record),
             "steps": steps(item),
             "is_denied": is_denied(item),
             "granter": granter_of(item),

@@ -85,9 +85,16 @@ class DecisionForm(forms.Form):
 
 
 class CommentForm(forms.Form):
+    """Take a comment, perhaps as the answer to one of *comments*, each an id and how it is called."""
+
     body = forms.CharField(
         label=_("Comment"), max_length=COMMENT_LIMIT, widget=forms.Textarea(attrs={"rows": 2})
     )
+
+    def __init__(self, *args: Any, comments: Iterable[tuple[str, str]] = (), **options: Any) -> None:
+        super().__init__(*args, **options)
+        choices = [("", _("nobody in particular")), *comments]
+        self.fields["reply_to"] = forms.ChoiceField(label=_("In answer to"), required=False, choices=choices)
 
 
 class NamedFieldsForm(forms.Form):

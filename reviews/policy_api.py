@@ -6,21 +6,18 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.models import CREATE
 from agents.permissions import Access
 from agents.viewsets import CallerViewSet
 from events.openapi import WRITE_ERRORS, describe, ref
 from events.problems import not_found
-from reviews import delegations, grants, policy_services, rules
+from reviews import delegations, evaluation, grants, policy_services
 from reviews import policy_bodies as bodies
 from reviews import policy_serializers as serializers
 from reviews.api import sent, user_called
 from reviews.bodies import moment_of
 from reviews.models import DECIDE, VIEW, Delegation, Grant, Policy
-from reviews.policies import Call
 from reviews.selectors import one
 
-FRESH_SECONDS = 30
 ERRORS = (400, 401, 403, 413, 415, 429)
 
 
@@ -34,7 +31,7 @@ class PolicyViewSet(CallerViewSet):
 
     lookup_value_regex = r"[^/]+"
     access = {
-        "evaluate": Access(scope=CREATE, permission=VIEW),
+        "evaluate": evaluation.EVALUATES,
         "list": Access(permission="reviews.change_policy"),
         "retrieve": Access(permission="reviews.change_policy"),
         "create": Access(permission="reviews.add_policy"),
@@ -51,22 +48,9 @@ class PolicyViewSet(CallerViewSet):
     )
     @action(detail=False, methods=["post"])
     def evaluate(self, request: Request) -> Response:
-        body = sent(request, bodies.EVALUATE)
-        agent = self.caller.agent or body.get("agent", "")
-        call = Call(
-            body.get("kind", "approval"),
-            body["tool_name"],
-            body.get("tool_args", {}),
-            agent,
-            body.get("session_id", ""),
-        )
-        ruling = rules.rule(call)
-        # Grants come and go without a new version, so what they may decide is not kept by anybody.
-        fresh = 0 if ruling.may_pass else FRESH_SECONDS
-        headers = {"ETag": f'"{ruling.version}"', "Cache-Control": f"private, max-age={fresh}"}
-        if headers["ETag"] == request.headers.get("If-None-Match", "").strip() and fresh:
-            return Response(status=304, headers=headers)
-        return Response(serializers.evaluation(ruling), headers=headers)
+        known = request.headers.get("If-None-Match", "")
+        status, document, headers = evaluation.evaluate(self.caller, sent(request, bodies.EVALUATE), known)
+        return Response(document, status, headers=headers)
 
     @describe("List the policies in their order", answer=_listed("Policy"), errors=(401, 403, 429))
     def list(self, request: Request) -> Response:

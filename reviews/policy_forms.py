@@ -153,7 +153,10 @@ class PolicyForm(forms.Form):
         widget=forms.RadioSelect,
     )
     note = _words(label=LABELS["note"])
-    approval_message = _words(label=LABELS["approval_message"])
+    approval_message = _words(
+        label=LABELS["approval_message"],
+        help_text=gettext_lazy("A gate asks in these words instead of its own."),
+    )
     high_risk = forms.BooleanField(
         label=LABELS["high_risk"],
         required=False,

@@ -34,7 +34,7 @@ LABELS = {
     "when": gettext_lazy("Condition"),
     "decision": gettext_lazy("Decision"),
     "note": gettext_lazy("Note for the people who answer"),
-    "approval_message": gettext_lazy("Message for the agent"),
+    "approval_message": gettext_lazy("How it is asked"),
     "reviewers": gettext_lazy("Groups"),
     "required_approvals": gettext_lazy("Approvals needed"),
     "stages": gettext_lazy("Stages"),

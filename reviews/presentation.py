@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from events.untrusted import is_long, pretty, without_unseen
+from events.untrusted import is_long, pretty, visible, without_unseen
 from reviews.models import ReviewItem
 
 ONE_BY_ONE = 100
@@ -126,6 +127,24 @@ _REACHES = {
 }
 _WITH_EDITS = gettext_lazy("approved with edits")
 _ACKNOWLEDGED = ("lock", gettext_lazy("acknowledged the secret answers, which are destroyed"))
+
+
+def history_lines(record: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what each event of *record* says to a person; of a comment also which one it answers."""
+    called = dict(comments(record))
+    return [
+        {**history_line(event), "answers": called.get(event["data"].get("reply_to", ""), "")}
+        for event in record
+    ]
+
+
+def comments(record: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Return the id of each comment in *record*, and its author with the first words."""
+    written = [event["data"] for event in record if event["type"] == "hitl.item.commented"]
+    return [
+        (data["comment_id"], visible(f"{data['author']}: {Truncator(data['body']).chars(60)}"))
+        for data in written
+    ]
 
 
 def history_line(event: dict[str, Any]) -> dict[str, Any]:

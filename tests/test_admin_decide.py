@@ -1,5 +1,6 @@
 """The decision page: what a person does there, and what comes back when it is refused."""
 
+import re
 from typing import Any
 
 import pytest
@@ -354,6 +355,21 @@ def test_a_comment_of_blanks_is_refused(agent: Door, as_ann: Door) -> None:
     asked = agent.ask()
 
     assert as_ann.post(page_of(asked), {"verb": "comment", "body": "  "}).status_code == 400
+
+
+def test_a_comment_may_answer_another(agent: Door, as_ann: Door, as_bob: Door) -> None:
+    asked = agent.ask()
+    page = page_of(asked)
+    assert 'name="reply_to"' not in as_ann.get(page).content.decode()
+    as_ann.post(page, {"verb": "comment", "body": "Who <b>owns</b> this?"})
+    (written,) = re.findall(r'<option value="(com_\w+)">ann: Who', as_bob.get(page).content.decode())
+
+    answered = as_bob.post(page, {"verb": "comment", "body": "The archive.", "reply_to": written})
+
+    assert answered.status_code == 302
+    assert "↳ ann: Who &lt;b&gt;owns&lt;/b&gt; this?" in as_ann.get(page).content.decode()
+    stranger = {"verb": "comment", "body": "x", "reply_to": "com_elsewhere"}
+    assert as_bob.post(page, stranger).status_code == 400
 
 
 def test_only_who_holds_it_or_an_administrator_releases(

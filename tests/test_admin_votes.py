@@ -150,7 +150,7 @@ def test_who_is_not_asked_finds_no_verbs_and_a_post_is_refused_with_the_note_kep
     for verb in ("approve", "edit", "changes", "reject", "claim"):
         assert f'value="{verb}"' not in page
 
-    for verb in ("approve", "reject", "changes"):
+    for verb in ("approve", "reject", "changes", "claim"):
         answer = decide(as_bob, asked, verb, note="Let me.")
         assert answer.status_code == 403
         assert "Only members of finance answer this" in text_of(answer)

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import jwt
 import pytest
 from hitl_client import HITL, ApprovalSpent, ArgumentsChanged, Denied, Rejected
@@ -159,3 +160,25 @@ def test_what_is_reported_runs_once_and_says_what_came_of_it(
         hitl.consume(asked["id"], {"path": "c.txt"}, receipt=receipt)
     with pytest.raises(ArgumentsChanged):
         hitl.consume(asked["id"], {"path": "d.txt"})
+
+
+def test_both_doors_say_the_same_of_a_call(
+    server: LiveServer, key: str, ada: Operator, policies: None
+) -> None:
+    path = f"{server.url}/api/v1/policies/evaluate"
+    call = {"tool_name": "delete_file", "tool_args": {"path": "a.txt"}}
+    bearer = {"Authorization": f"Bearer {key}"}
+    told = {"X-CSRFToken": ada.http.cookies["csrftoken"]}
+
+    before_django = httpx.post(path, json=call, headers=bearer)
+    by_django = ada.http.post(path, json=call, headers=told)
+    again = httpx.post(path, json=call, headers={**bearer, "If-None-Match": before_django.headers["ETag"]})
+    refused = httpx.post(path, json={"tool_args": []}, headers=bearer)
+
+    assert before_django.json() == by_django.json()
+    assert (before_django.json()["decision"], before_django.json()["policy"]) == ("ask", "Deleting")
+    assert "vary" in by_django.headers
+    assert "vary" not in before_django.headers  # it never came to Django's middleware
+    assert (again.status_code, again.content) == (304, b"")
+    assert refused.status_code == 400
+    assert set(refused.json()["errors"]) == {"tool_name", "tool_args"}
