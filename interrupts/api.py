@@ -33,6 +33,9 @@ from reviews.openapi import TIMEOUT
 from reviews.waiting import timeout_of
 
 changes = partial(verb, "Interrupt")
+LISTED: Any = {
+    "answer": page_of("Interrupt"), "errors": (400, 401, 403, 404, 429), "parameters": LIST_FILTERS
+}  # fmt: skip
 BATCH = {"type": "object", "properties": {"results": {"type": "array", "items": ref("Interrupt")}}}
 
 
@@ -103,21 +106,11 @@ class InterruptViewSet(ItemViewSet):
 
     # -- Reading --------------------------------------------------------------------------------------
 
-    @describe(
-        "List the interrupts of a session",
-        answer=page_of("Interrupt"),
-        errors=(400, 401, 403, 404, 429),
-        parameters=LIST_FILTERS,
-    )
+    @describe("List the interrupts of a session", **LISTED)
     def of_session(self, request: Request, session_id: str) -> Response:
         return self.page(request, session_id=session_id)
 
-    @describe(
-        "List the interrupts of an agent, by the name it gave",
-        answer=page_of("Interrupt"),
-        errors=(400, 401, 403, 404, 429),
-        parameters=LIST_FILTERS,
-    )
+    @describe("List the interrupts of an agent, by the name it gave", **LISTED)
     def of_agent(self, request: Request, agent_name: str) -> Response:
         return self.page(request, agent_name=agent_name)
 
