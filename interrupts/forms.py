@@ -9,7 +9,7 @@ from agents.callers import Caller
 from events.untrusted import pretty, visible
 from interrupts.models import Interrupt
 from reviews import grants
-from reviews.fields import MISSING, JSONValueField, field_of_schema, field_of_value, same
+from reviews.fields import MISSING, JSONValueField, editable, field_of_schema, field_of_value, same
 from reviews.forms import DecisionForm, NamedFieldsForm
 from reviews.grants import Reach
 from reviews.presentation import ONE_BY_ONE
@@ -64,7 +64,7 @@ class ArgumentsForm(NamedFieldsForm):
         for field in self.fields.values():
             field.widget.attrs["data-original"] = field.initial
         whole = JSONValueField(
-            label=_("All arguments as JSON"), required=False, initial=pretty(self.original)
+            label=_("All arguments as JSON"), required=False, initial=editable(self.original)
         )
         whole.widget.attrs |= {"rows": min(20, 2 + pretty(self.original).count("\n")), "data-whole": "yes"}
         whole.widget.attrs["data-original"] = whole.initial

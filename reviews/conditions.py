@@ -6,6 +6,8 @@ and a person is asked.
 """
 
 import re
+import time
+from contextlib import suppress
 from typing import Any
 
 import cel
@@ -24,7 +26,14 @@ LIMIT = 2_000
 # What an evaluation may take, in the steps of the worst case. The library cannot be interrupted, and copies
 # a list for each element it adds to it: five million steps were at most 30 ms.
 STEPS = 5_000_000
+# The library compiles a regular expression anew for each element that a macro holds against it: one with
+# counted letters (\\w{1,64}) takes 50 ms each time.
+SECONDS_OF_PATTERNS = 0.25
 _MACRO = re.compile(r"\.\s*(?:all|exists|exists_one|existsOne|map|filter)\s*\(\s*(\w+)\s*,")
+_TEXT_OR_COMMENT = re.compile(
+    r"""//[^\n]*|[bB]?[rR][bB]?(\"{3}|'{3}|"|')(?s:.)*?\1|[bB]?(\"{3}|'{3}|"|')(?s:\\.|.)*?\2"""
+)
+_PATTERN = re.compile(r"\bmatches\s*\(\s*(?:\"(\d+)\"\s*\))?")
 _WHERE = re.compile(r"ERROR: <input>:(\d+):(\d+): (?:Syntax error: )?(.*?)(?: expecting \{.*)?$", re.M)
 
 
@@ -54,9 +63,12 @@ class Condition:
             self._program = cel.compile(expression)
         except ValueError as error:
             raise _explained(str(error)) from None
-        self._depth = len(_MACRO.findall(expression))
+        bare, texts = _without_texts(expression)
+        self._depth = len(_MACRO.findall(bare))
         self._length = len(expression)
-        self._check_names(expression)
+        self._sums, self._listed = bare.count("+"), bare.count(",")
+        self._check_names(expression, set(_MACRO.findall(bare)))
+        self._patterns_take = _seconds_of_patterns(expression, bare, texts)
 
     def holds(self, args: dict[str, Any], agent: str, session_id: str) -> bool:
         """Say whether the condition holds for a call.
@@ -64,7 +76,7 @@ class Condition:
         Raises:
             ConditionFailed: the arguments do not fit it, it would run long, or its value is no boolean.
         """
-        if self._depth and self._steps(args) > STEPS:
+        if (self._depth or self._sums or self._patterns_take) and self._is_long(args):
             raise ConditionFailed("The condition would run long over arguments of this size.")
         try:
             found = self._program.execute({"args": args, "agent": agent, "session_id": session_id})
@@ -80,13 +92,18 @@ class Condition:
             raise ConditionFailed("The condition's value is neither true nor false.")
         return found
 
-    def _steps(self, args: dict[str, Any]) -> int:
-        """Return how long the evaluation may take: each macro may go over every value there is."""
-        size = len(orjson.dumps(args)) + self._length
-        return int((_values(args) + self._length) ** self._depth * size)
+    def _is_long(self, args: dict[str, Any]) -> bool:
+        """Say whether the evaluation may take long: each macro may go over every value there is.
 
-    def _check_names(self, expression: str) -> None:
-        bound = set(_MACRO.findall(expression))
+        Each sum of texts copies what the sums before it have made.
+        """
+        values, size = _values(args), len(orjson.dumps(args)) + self._length
+        copies = max(self._sums * (self._sums + 1) // 2, 1)
+        steps = (values + self._length) ** self._depth * size * copies
+        patterns = (values + self._listed) ** self._depth * self._patterns_take
+        return bool(steps > STEPS or patterns > SECONDS_OF_PATTERNS)
+
+    def _check_names(self, expression: str, bound: set[str]) -> None:
         for name in self._program.variables():
             if name not in NAMES and name not in bound:
                 told = f"There is no “{name}”; a condition reads {', '.join(NAMES)}."
@@ -101,6 +118,37 @@ class Unreadable:
 
     def holds(self, *call: Any) -> bool:
         raise ConditionFailed("The condition of this policy cannot be read.")
+
+
+def _without_texts(expression: str) -> tuple[str, list[str]]:
+    """Return *expression* without comments, with ``"0"``, ``"1"``… for its texts; and these, as written."""
+    texts: list[str] = []
+
+    def put_aside(found: re.Match[str]) -> str:
+        if found[0].startswith("//"):
+            return ""
+        texts.append(found[0])
+        return f'"{len(texts) - 1}"'
+
+    return _TEXT_OR_COMMENT.sub(put_aside, expression), texts
+
+
+def _seconds_of_patterns(expression: str, bare: str, texts: list[str]) -> float:
+    """Return how long it takes to compile each regular expression once; none is an agent's to send."""
+    seconds = 0.0
+    for number in _PATTERN.findall(bare):
+        if not number:
+            told = "Write the regular expression in quotes, after “matches(”."
+            raise ConditionError(told, *_place(expression, "matches"))
+        seconds += _seconds_of(texts[int(number)])
+    return seconds
+
+
+def _seconds_of(pattern: str) -> float:
+    program, begun = cel.compile(f'"".matches({pattern})'), time.thread_time()
+    with suppress(Exception):  # what is no regular expression fails here as it will over any arguments
+        program.execute({})
+    return time.thread_time() - begun
 
 
 def _values(value: Any) -> int:

@@ -144,9 +144,7 @@ class ItemView(View):
         except TransitionConflict as error:
             return self._conflict(error)
         except Problem as problem:
-            self.problem = problem
-            self._keep()
-            return self._page(status=problem.status)
+            return self._refused(problem)
 
     def _comment(self) -> HttpResponse:
         form = self._comment_form(history(self.item.pk), self.request.POST)

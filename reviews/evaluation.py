@@ -36,7 +36,8 @@ def evaluate(
     ruling = rules.rule(call)
     # Grants come and go without a new version, so what they may decide is not kept by anybody.
     fresh = 0 if ruling.may_pass else FRESH_SECONDS
-    headers = {"ETag": f'"{ruling.version}"', "Cache-Control": f"private, max-age={fresh}"}
+    tag = ruling.version if fresh else f"{ruling.version}+grants"  # that no later one is held to be
+    headers = {"ETag": f'"{tag}"', "Cache-Control": f"private, max-age={fresh}"}
     if fresh and headers["ETag"] == known.strip():
         return 304, None, headers
     return 200, evaluation(ruling), headers

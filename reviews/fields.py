@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from events.canonical import canonical
 from events.http import parse
 from events.problems import Problem
-from events.untrusted import has_unseen, marked, pretty
+from events.untrusted import has_unseen, is_unseen, marked, pretty
 
 MISSING: Any = object()
 _LONG_LINE = 60
@@ -113,7 +113,7 @@ def field_of_value(value: Any, **options: Any) -> forms.Field:
         case str():  # written with escapes, so that what cannot be seen can be edited
             return JSONValueField(initial=escaped(value), **options)
     rows = min(14, 2 + pretty(value).count("\n"))
-    field = JSONValueField(initial=pretty(value), **options)
+    field = JSONValueField(initial=editable(value), **options)
     field.widget.attrs["rows"] = rows
     return field
 
@@ -166,6 +166,12 @@ def _text_of_schema(schema: dict[str, Any], **options: Any) -> forms.Field:
 def same(one: Any, other: Any) -> bool:
     """Say whether two JSON values are the same; ``1`` and ``true`` are not."""
     return canonical(one) == canonical(other)
+
+
+def editable(value: Any) -> str:
+    """Write a JSON value for editing: what cannot be seen as its escape, so that nothing stands elsewhere."""
+    text = pretty(value)
+    return "".join(_ascii(one) if is_unseen(one) else one for one in text) if has_unseen(text) else text
 
 
 def escaped(text: str) -> str:

@@ -6,7 +6,7 @@
         deny    nobody may allow it
     none        allow
 
-A condition that fails does not let a call slip to the next policy: its own is in force, and asks.
+A condition that fails does not let a call slip to a laxer policy: its own asks, unless a later one is stricter.
 
 One word for each step: a *policy* is the row that somebody wrote, a *rule* the same made ready to be held
 against calls, a *verdict* what the rules say of one call, a *ruling* (:mod:`reviews.rules`) that verdict at a
@@ -16,17 +16,19 @@ known version, with the grant under which the call passes; *terms* are what an i
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import translate
 from itertools import combinations
 from typing import Any
 
+from events.untrusted import is_unseen
 from reviews.conditions import Condition, ConditionError, ConditionFailed, Unreadable
 from reviews.models import INTERRUPTS, Policy, PolicyDecision
 from reviews.models.policies import ANYTHING, INTERRUPT, REQUEST
 
 IN_FORCE = ("id", "name", "version", "note", "approval_message", "high_risk", "business_hours")
 """What of a policy an item keeps, beside the stages and what else follows from it."""
+_VARIATION_SELECTOR = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,20 +99,38 @@ def in_force(policy: Policy) -> Rule:
 
 
 def judge(rules: Iterable[Rule], call: Call) -> Verdict:
-    """Return the verdict of the first of *rules* that matches *call*."""
+    """Return the verdict of the first of *rules* that matches *call*.
+
+    A rule whose condition fails may be the one or not: of it, asking, and of what follows, the stricter holds.
+    """
     depends, name, agent = False, plain(call.name), plain(call.agent)
+    failed: list[Verdict] = []
+    found = Verdict(PolicyDecision.ALLOW)
     for rule in rules:
         if not rule.covers(call.kind, name, agent):
             continue
-        if rule.condition is None:
-            return Verdict(rule.decision, rule, depends_on_arguments=depends)
-        depends = True
         try:
-            if rule.condition.holds(call.args, call.agent, call.session_id):
-                return Verdict(rule.decision, rule, depends_on_arguments=True)
+            if rule.condition is None or rule.condition.holds(call.args, call.agent, call.session_id):
+                found = Verdict(rule.decision, rule)
+                break
         except ConditionFailed as failure:
-            return Verdict(PolicyDecision.ASK, rule, str(failure), depends_on_arguments=True)
-    return Verdict(PolicyDecision.ALLOW, depends_on_arguments=depends)
+            failed.append(Verdict(PolicyDecision.ASK, rule, str(failure)))
+        finally:
+            depends |= rule.condition is not None
+    strictest = max([*failed, found], key=_strictness)
+    why = failed[0].failure if failed else ""
+    return replace(strictest, failure=why, depends_on_arguments=depends)
+
+
+def _strictness(verdict: Verdict) -> tuple[int, int, bool, bool]:
+    """Rank a verdict: what denies above what asks, many people above few, some people above anybody."""
+    stages = verdict.rule.stages if verdict.rule else []
+    needed = sum(stage["required_approvals"] for stage in stages)
+    closed = any(stage["reviewers"] for stage in stages)
+    return _RANK.index(verdict.decision), needed, closed, bool(verdict.rule and verdict.rule.policy.high_risk)
+
+
+_RANK = (PolicyDecision.ALLOW, PolicyDecision.ASK, PolicyDecision.DENY)
 
 
 def stages_of(policy: Policy) -> list[dict[str, Any]]:
@@ -144,9 +164,12 @@ def unmanned(stages: Sequence[dict[str, Any]], members: dict[str, set[str]]) -> 
 
 def plain(text: str) -> str:
     """Return *text* as patterns see it: no agent gets around a rule by case, wide letters or unseen ones."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    seen = (character for character in folded if unicodedata.category(character) not in ("Cc", "Cf"))
-    return "".join(seen).strip()
+    seen = "".join(character for character in text if not _is_unseen(character))
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", seen).casefold()).strip()
+
+
+def _is_unseen(character: str) -> bool:
+    return character in "\n\t" or is_unseen(character) or bool(_VARIATION_SELECTOR.match(character))
 
 
 def _glob(pattern: str) -> Callable[[str], object]:

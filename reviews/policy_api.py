@@ -44,7 +44,7 @@ class PolicyViewSet(CallerViewSet):
         body=bodies.EVALUATE,
         answer=ref("Evaluation"),
         errors=ERRORS,
-        description="`version` names the state of all rules; with it in `If-None-Match`, 304 while it holds.",
+        description="`version` names the state of all rules. `If-None-Match` with the `ETag`: 304 while so.",
     )
     @action(detail=False, methods=["post"])
     def evaluate(self, request: Request) -> Response:

@@ -41,6 +41,9 @@ def seat_of(item: ReviewItem, by: Caller, transition: Transition = VOTE) -> str:
     if by.name in taken or any(vote["by"] == by.name for vote in item.votes):
         raise TransitionConflict(transition, item.pk, "voted")
     if not item.reviewers:
+        if item.needs_several and _account(by) is None:
+            told = "Several people have to approve this, and only who has an account here counts as one."
+            raise Problem(403, "not_a_reviewer", told)
         return by.name
     if not (seats := _seats(item, _account(by))):
         raise _not_asked(item)

@@ -89,7 +89,9 @@ def _ruling(call: Call, rules: Rules, *, may_pass: bool) -> Ruling:
     ruling = Ruling(call, judge(rules.rules, call), rules.version, may_pass)
     if ruling.decision == PolicyDecision.DENY or ruling.verdict.terms.get("high_risk") or not may_pass:
         return ruling
-    return replace(ruling, grant=grants.granting(call, ruling.stages))
+    # Where a condition failed nobody knows which policy it is: only what somebody has seen as it is passes.
+    reach = replace(call, session_id="") if ruling.verdict.failure else call
+    return replace(ruling, grant=grants.granting(reach, ruling.stages))
 
 
 _state = Prepared(

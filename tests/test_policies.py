@@ -65,6 +65,9 @@ def test_of_two_with_one_priority_the_older_is_first(agent: Door, make_policy: M
         ("delete_user", "delete_user \u200b"),
         ("delete_user", "delete\u0008_user"),
         ("delete_user", "delete\u00ad_user"),  # a soft hyphen
+        ("delete_user", "delete_user\u3164"),  # a letter that looks like nothing
+        ("delete_user", "delete\ufe0f_user\U000e0100"),  # selectors of a look
+        ("d\u00e9l", "de\u200d\u0301l"),  # an accent, apart from its letter
         ("stra\u00dfe", "STRASSE"),
         ("*", ""),
         ("file?", "file1"),
