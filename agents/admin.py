@@ -1,7 +1,7 @@
 """Agents and keys. Every change goes through :mod:`agents.keys`; the text of a key is shown once, by the
 answer to the request that made it, and is kept nowhere."""
 
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agents import keys
-from agents.callers import of_user
+from agents.callers import operator
 from agents.forms import KeyForm, RotationForm
 from agents.models import Agent, Key
 from events.changelist import ReadOnlyAdmin
@@ -55,7 +55,7 @@ class AgentAdmin(admin.ModelAdmin[Agent]):
         return field
 
     def save_model(self, request: HttpRequest, obj: Agent, form: ModelForm[Agent], change: bool) -> None:
-        actor = of_user(_operator(request)).actor
+        actor = operator(request).actor
         if change:
             keys.change_agent(obj, actor=actor)
         else:
@@ -98,7 +98,7 @@ class KeyAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Key]:
         rows = super().get_queryset(request).select_related("user")
-        return rows if request.user.has_perm("agents.view_key") else rows.filter(user=_operator(request))
+        return rows if request.user.has_perm("agents.view_key") else rows.filter(user=operator(request).user)
 
     def may_end(self, request: HttpRequest, key: Key) -> bool:
         """Say whether *key* may be rotated and revoked: one's own, or any by an administrator."""
@@ -150,7 +150,8 @@ class KeyAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         if not self.has_add_permission(request):
             raise PermissionDenied
-        user = _operator(request)
+        by = operator(request)
+        user: User = by.user
         preset = {"holder": f"agent:{request.GET['agent']}"} if "agent" in request.GET else {}
         form = KeyForm(request.POST or None, user=user, initial=preset)
         if not form.is_valid():
@@ -163,7 +164,7 @@ class KeyAdmin(ReadOnlyAdmin):
             scopes=form.cleaned_data.get("scopes", ()),
             label=form.cleaned_data["label"],
             expires_at=form.expires_at(),
-            actor=of_user(user).actor,
+            actor=by.actor,
         )
         return self._shown_once(request, key, text)
 
@@ -186,14 +187,14 @@ class KeyAdmin(ReadOnlyAdmin):
         form = RotationForm(request.POST or None)
         if not form.is_valid():
             return self._page(request, "form.html", _("Rotate %(key)s") % {"key": key}, form=form, key=key)
-        successor, text = keys.rotate(key, overlap=form.overlap(), actor=of_user(_operator(request)).actor)
+        successor, text = keys.rotate(key, overlap=form.overlap(), actor=operator(request).actor)
         return self._shown_once(request, successor, text, predecessor=key)
 
     def revoke_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         key = self._key_to_end(request, pk)
         if request.method != "POST":
             return self._page(request, "revoke.html", _("Revoke %(key)s?") % {"key": key}, key=key)
-        keys.revoke(key, actor=of_user(_operator(request)).actor)
+        keys.revoke(key, actor=operator(request).actor)
         messages.success(request, _("%(key)s is revoked; its sockets close within seconds.") % {"key": key})
         return HttpResponseRedirect(reverse("admin:agents_key_changelist"))
 
@@ -219,8 +220,3 @@ class KeyAdmin(ReadOnlyAdmin):
     def _page(self, request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:
         context = {**self.admin_site.each_context(request), "opts": Key._meta, "title": title, **context}
         return TemplateResponse(request, f"admin/agents/key/{template}", context)
-
-
-def _operator(request: HttpRequest) -> User:
-    """Return who is logged in; the admin lets nobody else in."""
-    return cast(User, request.user)

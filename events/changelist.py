@@ -1,10 +1,12 @@
 """Admin lists over tables that grow without end: pages without a COUNT, and nothing to change."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 LAST_PAGE = 10_000
@@ -47,6 +49,28 @@ class UncountedChangeList(ChangeList):
 
     def _page_url(self, number: int) -> str:
         return self.get_query_string({"p": number} if number > 1 else None, ["p"])
+
+
+class TabsFilter(admin.SimpleListFilter):
+    """Offer ``tabs``, each a word and what it matches; the one without a name is shown at first."""
+
+    template = "hitl/tabs.html"
+    tabs: dict[str, tuple[Any, Q]] = {}
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(name, word) for name, (word, _rows) in self.tabs.items() if name]
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        for name, (word, _rows) in self.tabs.items():
+            yield {
+                "selected": (self.value() or "") == name,
+                "query_string": changelist.get_query_string({str(self.parameter_name): name or None}, ["p"]),
+                "display": word,
+            }
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        _word, rows = self.tabs.get(self.value() or "", self.tabs["all"])
+        return queryset.filter(rows)
 
 
 class ReadOnlyAdmin(admin.ModelAdmin[Any]):

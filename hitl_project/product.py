@@ -41,7 +41,7 @@ def tool_permissions(text: str) -> dict[str, dict[str, Any]]:
 
 
 def business_hours(text: str, zone: str, holidays: list[str]) -> BusinessHours:
-    """Read the hours that a policy counts which counts no others."""
+    """Read the hours that count for policies with ``business_hours``."""
     try:
         return read_hours(text, zone, holidays)
     except ValueError as problem:

@@ -1,5 +1,6 @@
 """The HTTP routes of interrupts: read the body, call the verb, show the item (contract: Interrupts)."""
 
+from functools import partial
 from typing import Any
 
 from rest_framework.decorators import action
@@ -25,11 +26,16 @@ from reviews.api import (
     describe_shared,
     idempotency_key,
     sent,
+    verb,
 )
 from reviews.bodies import CLAIM
 from reviews.openapi import TIMEOUT
 from reviews.waiting import timeout_of
 
+changes = partial(verb, "Interrupt")
+LISTED: Any = {
+    "answer": page_of("Interrupt"), "errors": (400, 401, 403, 404, 429), "parameters": LIST_FILTERS
+}  # fmt: skip
 BATCH = {"type": "object", "properties": {"results": {"type": "array", "items": ref("Interrupt")}}}
 
 
@@ -100,21 +106,11 @@ class InterruptViewSet(ItemViewSet):
 
     # -- Reading --------------------------------------------------------------------------------------
 
-    @describe(
-        "List the interrupts of a session",
-        answer=page_of("Interrupt"),
-        errors=(400, 401, 403, 404, 429),
-        parameters=LIST_FILTERS,
-    )
+    @describe("List the interrupts of a session", **LISTED)
     def of_session(self, request: Request, session_id: str) -> Response:
         return self.page(request, session_id=session_id)
 
-    @describe(
-        "List the interrupts of an agent, by the name it gave",
-        answer=page_of("Interrupt"),
-        errors=(400, 401, 403, 404, 429),
-        parameters=LIST_FILTERS,
-    )
+    @describe("List the interrupts of an agent, by the name it gave", **LISTED)
     def of_agent(self, request: Request, agent_name: str) -> Response:
         return self.page(request, agent_name=agent_name)
 
@@ -151,11 +147,8 @@ class InterruptViewSet(ItemViewSet):
 
     # -- Deciding -------------------------------------------------------------------------------------
 
-    @describe("Approve", body=bodies.APPROVE, answer=ref("Interrupt"), errors=WRITE_ERRORS)
-    @action(detail=True, methods=["post"])
-    def approve(self, request: Request, pk: str) -> Response:
-        body = sent(request, bodies.APPROVE)
-        interrupt = self.find(pk)
+    @changes("Approve", bodies.APPROVE)
+    def approve(self, interrupt: Any, body: Any) -> None:
         services.approve(
             interrupt,
             by=decider(self.caller, body, "approved_by"),
@@ -164,13 +157,9 @@ class InterruptViewSet(ItemViewSet):
             content_hash=body.get("content_hash", ""),
             grant=body.get("grant", ""),
         )
-        return self.shown(interrupt)
 
-    @describe("Reject", body=bodies.REJECT, answer=ref("Interrupt"), errors=WRITE_ERRORS)
-    @action(detail=True, methods=["post"])
-    def reject(self, request: Request, pk: str) -> Response:
-        body = sent(request, bodies.REJECT)
-        interrupt = self.find(pk)
+    @changes("Reject", bodies.REJECT)
+    def reject(self, interrupt: Any, body: Any) -> None:
         services.reject(
             interrupt,
             by=decider(self.caller, body, "rejected_by"),
@@ -178,15 +167,9 @@ class InterruptViewSet(ItemViewSet):
             comment=body.get("comment", ""),
             content_hash=body.get("content_hash", ""),
         )
-        return self.shown(interrupt)
 
-    @describe(
-        "Answer an input or feedback", body=bodies.RESPOND, answer=ref("Interrupt"), errors=WRITE_ERRORS
-    )
-    @action(detail=True, methods=["post"])
-    def respond(self, request: Request, pk: str) -> Response:
-        body = sent(request, bodies.RESPOND)
-        interrupt = self.find(pk)
+    @changes("Answer an input or feedback", bodies.RESPOND)
+    def respond(self, interrupt: Any, body: Any) -> None:
         services.respond(
             interrupt,
             by=decider(self.caller, body),
@@ -194,7 +177,6 @@ class InterruptViewSet(ItemViewSet):
             comment=body.get("comment", ""),
             content_hash=body.get("content_hash", ""),
         )
-        return self.shown(interrupt)
 
     @describe(
         "Approve or reject by thread", body=bodies.APPROVALS, answer=ref("Interrupt"), errors=WRITE_ERRORS,
@@ -215,64 +197,36 @@ class InterruptViewSet(ItemViewSet):
     def take_back(self, item: Any, reason: str) -> None:
         services.cancel(item, by=self.caller, reason=reason)
 
-    @describe(
-        "Ask the agent for changes",
-        body=bodies.REQUEST_CHANGES,
-        answer=ref("Interrupt"),
-        errors=WRITE_ERRORS,
-        description="It stays pending; the agent may `revise` it.",
+    @changes(
+        "Ask the agent for changes", bodies.REQUEST_CHANGES, "It stays pending; the agent may `revise` it."
     )
-    @action(detail=True, methods=["post"])
-    def request_changes(self, request: Request, pk: str) -> Response:
-        body = sent(request, bodies.REQUEST_CHANGES)
-        interrupt = self.find(pk)
+    def request_changes(self, interrupt: Any, body: Any) -> None:
         services.request_changes(interrupt, by=decider(self.caller, body), comment=body["comment"])
-        return self.shown(interrupt)
 
     # -- After the answer -----------------------------------------------------------------------------
 
-    @describe(
+    @changes(
         "Ask again with changes",
-        body=bodies.REVISE,
-        answer=ref("Interrupt"),
-        errors=WRITE_ERRORS,
-        description="After `request_changes`. Makes revision n+1 with another `content_hash`.",
+        bodies.REVISE,
+        "After `request_changes`. Makes revision n+1 with another `content_hash`.",
     )
-    @action(detail=True, methods=["post"])
-    def revise(self, request: Request, pk: str) -> Response:
-        body = sent(request, bodies.REVISE)
-        interrupt = self.find(pk)
+    def revise(self, interrupt: Any, body: Any) -> None:
         services.revise(interrupt, by=self.caller, **body)
-        return self.shown(interrupt)
 
-    @describe(
+    @changes(
         "Spend the approval",
-        body=bodies.CONSUME,
-        answer=ref("Interrupt"),
-        errors=WRITE_ERRORS,
-        description="Once, for exactly the arguments approved (`modifications` replace them whole).",
+        bodies.CONSUME,
+        "Once, for exactly the arguments approved (`modifications` replace them whole).",
     )
-    @action(detail=True, methods=["post"])
-    def consume(self, request: Request, pk: str) -> Response:
-        body = sent(request, bodies.CONSUME)
-        interrupt = self.find(pk)
+    def consume(self, interrupt: Any, body: Any) -> None:
         services.consume(interrupt, by=self.caller, tool_args=body["tool_args"], receipt=body.get("receipt"))
-        return self.shown(interrupt)
 
-    @describe("Report what came of it", body=bodies.OUTCOME, answer=ref("Interrupt"), errors=WRITE_ERRORS)
-    @action(detail=True, methods=["post"])
-    def outcome(self, request: Request, pk: str) -> Response:
-        body = sent(request, bodies.OUTCOME)
-        interrupt = self.find(pk)
+    @changes("Report what came of it", bodies.OUTCOME)
+    def outcome(self, interrupt: Any, body: Any) -> None:
         services.report(interrupt, by=self.caller, outcome=body["status"], result=body.get("result"))
-        return self.shown(interrupt)
 
     # -- Working on it --------------------------------------------------------------------------------
 
-    @describe("Take it for ten minutes", body=CLAIM, answer=ref("Interrupt"), errors=WRITE_ERRORS)
-    @action(detail=True, methods=["post"])
-    def claim(self, request: Request, pk: str) -> Response:
-        sent(request, CLAIM)
-        interrupt = self.find(pk)
+    @changes("Take it for ten minutes", CLAIM)
+    def claim(self, interrupt: Any, body: Any) -> None:
         reviews.claim(interrupt, by=self.caller)
-        return self.shown(interrupt)

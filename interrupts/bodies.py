@@ -5,11 +5,11 @@ from typing import Any
 from interrupts.lifecycle import DECISIONS, Decision
 from reviews.bodies import (
     COMMENT,
-    CONTENT_HASH,
     EXPIRY,
     LABEL,
     NOT_BLANK,
     OBJECT,
+    ON_WHAT_WAS_SHOWN,
     PRIORITY,
     USER_ID,
     WORDS,
@@ -19,7 +19,6 @@ from reviews.grants import Reach
 from reviews.models import Outcome
 
 REASON: Any = {**NOT_BLANK, "maxLength": 1000}
-ON_WHAT_WAS_SHOWN: Any = {"comment": COMMENT, "user_id": USER_ID, "content_hash": CONTENT_HASH}
 
 CREATE = body(
     {
@@ -71,13 +70,17 @@ APPROVE = body(
     modifications={"type": ["object", "null"], "description": "The arguments to use instead, whole."},
     approved_by=USER_ID,
     grant={"enum": Reach.values, "description": "Allow in advance what follows; see `grants`."},
+    comment=COMMENT,
     **ON_WHAT_WAS_SHOWN,
 )
-REJECT = body({"reason": "Not authorized"}, reason=COMMENT, rejected_by=USER_ID, **ON_WHAT_WAS_SHOWN)
+REJECT = body(
+    {"reason": "Not authorized"}, reason=COMMENT, comment=COMMENT, rejected_by=USER_ID, **ON_WHAT_WAS_SHOWN
+)
 RESPOND = body(
     {"response": "Use the staging account."},
     required=("response",),
     response={"description": "Any JSON that `response_schema` allows."},
+    comment=COMMENT,
     **ON_WHAT_WAS_SHOWN,
 )
 REQUEST_CHANGES = body(
@@ -113,6 +116,5 @@ APPROVALS = body(
     interrupt_id={"type": "string", "maxLength": 64},
     approved={"type": "boolean"},
     reason=COMMENT,
-    user_id=USER_ID,
-    content_hash=CONTENT_HASH,
+    **ON_WHAT_WAS_SHOWN,
 )

@@ -62,25 +62,21 @@ class InterruptView(ItemView):
 
     def carry_out(self, verb: Verb, form: DecisionForm, note: str, **told: Any) -> bool:
         edits, answer = self.forms["arguments_form"], self.forms["answer_form"]
+        reach = form.cleaned_data["grant"]
         match verb:
             case Verb.APPROVE:
                 if edits and edits.is_bound and (not edits.is_valid() or edits.is_changed()):
                     form.add_error(None, _("The arguments were edited. Approve with edits, or undo them."))
                     return False
-                services.approve(self.item, comment=note, grant=form.cleaned_data["grant"], **told)
+                services.approve(self.item, comment=note, grant=reach, **told)
             case Verb.EDIT if edits:
                 if not edits.is_valid():
                     return False
                 if not edits.is_changed():
                     form.add_error(None, _("Nothing was edited. Approve as it is, or edit an argument."))
                     return False
-                services.approve(
-                    self.item,
-                    modifications=edits.result(),
-                    comment=note,
-                    grant=form.cleaned_data["grant"],
-                    **told,
-                )
+                edited = edits.result()
+                services.approve(self.item, modifications=edited, comment=note, grant=reach, **told)
             case Verb.RESPOND if answer:
                 if not answer.is_valid():
                     return False
@@ -129,7 +125,7 @@ class InterruptView(ItemView):
             "only_said": only_said,
             "only_meant": only_meant,
             "edits": [] if edited is None else changes(self.item.tool_args, edited),
-            "makes_rules": True,
+            "suggests_policy": True,
             "receipt": presentation.receipt(self.item),
         }
 

@@ -1,13 +1,12 @@
 """The operators' way in: the list of human actions, and the page on which one is done."""
 
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from agents.callers import of_user
+from agents.callers import operator
 from requests_app import selectors, template_admin  # noqa: F401 - Django looks for pages here
 from requests_app.deciding import RequestView
 from requests_app.models import ActionRequest
@@ -42,7 +41,7 @@ class ActionRequestAdmin(ItemAdmin):
     page = RequestView
 
     def figures(self, request: HttpRequest) -> list[tuple[str, Any, Any]]:
-        found = statistics(of_user(cast(User, request.user)))
+        found = statistics(operator(request))
         hours = found["average_response_time_hours"]
         return [
             ("clock", _("Pending"), found["pending_requests"]),

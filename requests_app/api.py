@@ -1,5 +1,6 @@
 """The HTTP routes of action requests: read the body, call the verb, show it (contract)."""
 
+from functools import partial
 from typing import Any
 
 from rest_framework.decorators import action
@@ -24,6 +25,7 @@ from reviews.api import (
     describe_shared,
     idempotency_key,
     sent,
+    verb,
 )
 from reviews.bodies import CLAIM
 from reviews.models import VIEW
@@ -32,6 +34,7 @@ from reviews.waiting import timeout_of
 
 REVEALS = Access(scope=SECRETS)
 ANSWER = ref("ActionRequest")
+changes = partial(verb, "ActionRequest")
 
 
 @describe_shared("ActionRequest", *LIST_FILTERS)
@@ -82,13 +85,9 @@ class ActionRequestViewSet(ItemViewSet):
         timeout_of(request.query_params)
         return self.shown(self.find(pk))
 
-    @describe("Take it in hand", body=CLAIM, answer=ANSWER, errors=WRITE_ERRORS)
-    @action(detail=True, methods=["post"])
-    def start_review(self, request: Request, pk: str) -> Response:
-        sent(request, CLAIM)
-        asked = self.find(pk)
+    @changes("Take it in hand", CLAIM)
+    def start_review(self, asked: Any, body: Any) -> None:
         services.start_review(asked, by=self.caller)
-        return self.shown(asked)
 
     def give_back(self, item: Any) -> None:
         services.release(item, by=self.caller)
@@ -96,17 +95,12 @@ class ActionRequestViewSet(ItemViewSet):
     def take_back(self, item: Any, reason: str) -> None:
         services.cancel(item, by=self.caller, reason=reason)
 
-    @describe(
+    @changes(
         "Say how far it is",
-        body=bodies.PROGRESS,
-        answer=ANSWER,
-        errors=WRITE_ERRORS,
-        description="Ticks off steps of the `checklist`; the agent gets an event with the note.",
+        bodies.PROGRESS,
+        "Ticks off steps of the `checklist`; the agent gets an event with the note.",
     )
-    @action(detail=True, methods=["post"])
-    def progress(self, request: Request, pk: str) -> Response:
-        body = sent(request, bodies.PROGRESS)
-        asked = self.find(pk)
+    def progress(self, asked: Any, body: Any) -> None:
         services.note_progress(
             asked,
             by=decider(self.caller, body),
@@ -114,38 +108,26 @@ class ActionRequestViewSet(ItemViewSet):
             undone=body.get("undone", []),
             note=body.get("note", ""),
         )
-        return self.shown(asked)
 
-    @describe(
+    @changes(
         "Agree that it may be fulfilled",
-        body=bodies.APPROVE,
-        answer=ANSWER,
-        errors=WRITE_ERRORS,
-        description="Where its policy needs several people. The last of them fulfills it.",
+        bodies.APPROVE,
+        "Where its policy needs several people. The last of them fulfills it.",
     )
-    @action(detail=True, methods=["post"])
-    def approve(self, request: Request, pk: str) -> Response:
-        body = sent(request, bodies.APPROVE)
-        asked = self.find(pk)
+    def approve(self, asked: Any, body: Any) -> None:
         services.approve(
             asked,
             by=decider(self.caller, body, "approved_by"),
             comment=body.get("comment", ""),
             content_hash=body.get("content_hash", ""),
         )
-        return self.shown(asked)
 
-    @describe(
+    @changes(
         "Fulfill it",
-        body=bodies.FULFILL,
-        answer=ANSWER,
-        errors=WRITE_ERRORS,
-        description="Every required field must be there and valid. Secret answers are sealed, never shown.",
+        bodies.FULFILL,
+        "Every required field must be there and valid. Secret answers are sealed, never shown.",
     )
-    @action(detail=True, methods=["post"])
-    def fulfill(self, request: Request, pk: str) -> Response:
-        body = sent(request, bodies.FULFILL)
-        asked = self.find(pk)
+    def fulfill(self, asked: Any, body: Any) -> None:
         services.fulfill(
             asked,
             by=decider(self.caller, body, "fulfilled_by"),
@@ -153,13 +135,9 @@ class ActionRequestViewSet(ItemViewSet):
             notes=body.get("notes", ""),
             content_hash=body.get("content_hash", ""),
         )
-        return self.shown(asked)
 
-    @describe("Turn it down", body=bodies.REJECT, answer=ANSWER, errors=WRITE_ERRORS)
-    @action(detail=True, methods=["post"])
-    def reject(self, request: Request, pk: str) -> Response:
-        body = sent(request, bodies.REJECT)
-        asked = self.find(pk)
+    @changes("Turn it down", bodies.REJECT)
+    def reject(self, asked: Any, body: Any) -> None:
         services.reject(
             asked,
             by=decider(self.caller, body, "rejected_by"),
@@ -167,7 +145,6 @@ class ActionRequestViewSet(ItemViewSet):
             code=body.get("code", "other"),
             content_hash=body.get("content_hash", ""),
         )
-        return self.shown(asked)
 
     @describe(
         "Fetch the secret answers",

@@ -4,11 +4,11 @@ from requests_app import fields
 from requests_app.models import RejectionCode
 from reviews.bodies import (
     COMMENT,
-    CONTENT_HASH,
     DEADLINE,
     LABEL,
     NOT_BLANK,
     OBJECT,
+    ON_WHAT_WAS_SHOWN,
     PRIORITY,
     USER_ID,
     WORDS,
@@ -58,24 +58,16 @@ FULFILL = body(
     response_data={**OBJECT, "description": "An answer for each required field, by its name."},
     notes=COMMENT,
     fulfilled_by=USER_ID,
-    user_id=USER_ID,
-    content_hash=CONTENT_HASH,
+    **ON_WHAT_WAS_SHOWN,
 )
-APPROVE = body(
-    {"comment": "Within the budget."},
-    comment=COMMENT,
-    approved_by=USER_ID,
-    user_id=USER_ID,
-    content_hash=CONTENT_HASH,
-)
+APPROVE = body({"comment": "Within the budget."}, comment=COMMENT, approved_by=USER_ID, **ON_WHAT_WAS_SHOWN)
 REJECT = body(
     {"reason": "We have no contract with them.", "code": "cannot_be_done"},
     required=("reason",),
     reason=WORDS,
     code={"enum": RejectionCode.values, "default": "other"},
     rejected_by=USER_ID,
-    user_id=USER_ID,
-    content_hash=CONTENT_HASH,
+    **ON_WHAT_WAS_SHOWN,
 )
 PROGRESS = {
     **body(

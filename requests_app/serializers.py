@@ -57,13 +57,9 @@ def _secrets(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def template(row: RequestTemplate) -> dict[str, Any]:
     """Return what a template says for the agent."""
+    names = ("name", "request_type", "title", "description", "required_fields", "checklist")
     return {
-        "name": row.name,
-        "request_type": row.request_type,
-        "title": row.title,
-        "description": row.description,
-        "required_fields": row.required_fields,
-        "checklist": row.checklist,
+        **{name: getattr(row, name) for name in names},
         "priority": Priority(row.priority).label,
         "expires_in": row.expires_in_hours * 3600,
     }

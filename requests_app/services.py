@@ -164,11 +164,7 @@ def _checked(request: ActionRequest, response_data: dict[str, Any]) -> tuple[dic
 def _check_files(request: ActionRequest, answers: dict[str, Any]) -> None:
     """Refuse a file that is not attached to *request*: it would be another's."""
     named = {name: answers[name] for name in request.names_of("file") if name in answers}
-    there = (
-        set(request.attachments.filter(pk__in=named.values()).values_list("pk", flat=True))
-        if named
-        else set()
-    )
+    there = set(request.attachments.filter(pk__in=named.values()).values_list("pk", flat=True))
     if missing := [name for name, pk in named.items() if pk not in there]:
         told = ["This file is not attached to this request. Attach it first."]
         raise invalid({f"response_data.{name}": told for name in missing})
@@ -253,9 +249,8 @@ def acknowledge(request: ActionRequest, *, by: Caller) -> None:
 
 def purge() -> int:
     """Destroy the secret answers that nobody fetched within ``HITL_SECRETS_HOURS``; return of how many."""
-    old = (
-        Secret.objects.filter(created_at__lte=_oldest_kept()).values_list("request_id", flat=True).distinct()
-    )
+    kept_too_long = Secret.objects.filter(created_at__lte=_oldest_kept())
+    old = kept_too_long.values_list("request_id", flat=True).distinct()
     count, last = 0, ""
     while ids := list(old.filter(request_id__gt=last).order_by("request_id")[:BATCH]):
         for request in ActionRequest.objects.filter(pk__in=ids):

@@ -1,19 +1,18 @@
 """What the admin pages of every kind of item share: who may look, and the list with its fragments."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
-from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from django.views.generic import View
 
-from agents.callers import Caller, of_user
-from events.changelist import ReadOnlyAdmin
+from agents.callers import Caller, operator
+from events.changelist import ReadOnlyAdmin, TabsFilter
 from reviews import policy_admin  # noqa: F401 - Django looks for pages here
 from reviews.lifecycle import FINAL
 from reviews.models import DECIDE, VIEW, Priority, ReviewItem
@@ -26,33 +25,17 @@ KNOWN_LIMIT = 200
 WORDS_SEARCHED = 10
 
 
-class StateFilter(admin.SimpleListFilter):
+class StateFilter(TabsFilter):
     """Show what waits; what was decided or lapsed is one click away."""
 
     title = _("state")
     parameter_name = "state"
-    template = "hitl/tabs.html"
-    tabs: dict[str, tuple[Any, Q]] = {
+    tabs = {
         "": (_("Waiting"), is_open()),
         "overdue": (_("Overdue"), is_overdue()),
         "decided": (_("Decided"), Q(status__in=sorted(FINAL)) | is_overdue()),
         "all": (_("All"), Q()),
     }
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [(name, word) for name, (word, _rows) in self.tabs.items() if name]
-
-    def choices(self, changelist: ChangeList) -> Iterator[Any]:
-        for name, (word, _rows) in self.tabs.items():
-            yield {
-                "selected": (self.value() or "") == name,
-                "query_string": changelist.get_query_string({self.parameter_name: name or None}, ["p"]),
-                "display": word,
-            }
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        _word, rows = self.tabs.get(self.value() or "", self.tabs["all"])
-        return queryset.filter(rows)
 
 
 class PriorityFilter(admin.SimpleListFilter):
@@ -104,7 +87,7 @@ class ItemAdmin(ReadOnlyAdmin):
         return self.has_view_permission(request)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        found: QuerySet[Any] = self.rows(of_user(cast(User, request.user)))
+        found: QuerySet[Any] = self.rows(operator(request))
         return found.defer(*self.deferred)
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """What the HTTP routes of every kind of item share."""
 
 from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any, ClassVar, TypeVar
 
 from django.contrib.auth.models import User
@@ -163,6 +164,28 @@ class ItemViewSet(CallerViewSet):
         found, content = files.read(self.find(pk), attachment_id)
         name = content_disposition_header(True, found.name)
         return HttpResponse(content, found.content_type, headers={**HANDED_OUT, "Content-Disposition": name})
+
+
+def verb(
+    component: str, summary: str, schema: Schema, description: str = ""
+) -> Callable[[Callable[..., None]], Any]:
+    """Serve a method as ``POST …/{id}/<its name>``: it takes the item and the body, and the item is shown."""
+
+    def route(change: Callable[..., None]) -> Any:
+        @wraps(change)
+        def view(self: ItemViewSet, request: Request, pk: str) -> Response:
+            body = sent(request, schema)
+            item = self.find(pk)
+            change(self, item, body)
+            return self.shown(item)
+
+        answer = ref(component)
+        described = describe(
+            summary, body=schema, answer=answer, errors=WRITE_ERRORS, description=description
+        )
+        return described(action(detail=True, methods=["post"])(view))
+
+    return route
 
 
 def describe_shared(component: str, *filters: Any) -> Callable[[type[T]], type[T]]:

@@ -54,6 +54,8 @@ USER_ID: Schema = {
     "description": "For a key with scope `on_behalf`: the user it decides for. Ignored for operators.",
 }
 COMMENT: Schema = {"type": "string", "maxLength": 10_000}
+ON_WHAT_WAS_SHOWN: Any = {"user_id": USER_ID, "content_hash": CONTENT_HASH}
+"""What every decision may say: for whom it is made, and about what."""
 
 
 def body(example: dict[str, Any], *, required: tuple[str, ...] = (), **properties: Schema) -> Schema:

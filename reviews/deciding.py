@@ -7,7 +7,7 @@ A subclass says how its kind is read, which forms it has and what its verbs do.
 from collections.abc import Callable
 from functools import cached_property
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.models import User
@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import View
 
-from agents.callers import Caller, of_user
+from agents.callers import Caller, operator
 from events.problems import Problem
 from events.selectors import history
 from events.transitions import TransitionConflict
@@ -69,7 +69,7 @@ class ItemView(View):
         super().setup(request, *args, **kwargs)
         if not self.model_admin.has_view_permission(request):
             raise PermissionDenied
-        self.caller = of_user(cast(User, request.user))
+        self.caller = operator(request)
         self.may_decide = self.caller.has_perm(DECIDE)
         self._look(kwargs["pk"])
         self.forms: dict[str, Any] = {}

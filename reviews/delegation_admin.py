@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from agents.callers import Caller, of_user
+from agents.callers import Caller, operator
 from events.problems import Problem
 from reviews import delegations
 from reviews.models import DECIDE, Delegation
@@ -81,14 +81,12 @@ class DelegationAdmin(admin.ModelAdmin[Delegation]):
     def get_urls(self) -> list[Any]:
         wrap = self.admin_site.admin_view
         return [
-            path("", wrap(self.changelist_view), name="reviews_delegation_changelist"),
-            path("add/", wrap(self.add_view), name="reviews_delegation_add"),
-            path("<int:pk>/end/", wrap(self.end_view), name="reviews_delegation_end"),
+            path("", wrap(self.list_page), name="reviews_delegation_changelist"),
+            path("add/", wrap(self.add_page), name="reviews_delegation_add"),
+            path("<int:pk>/end/", wrap(self.end_page), name="reviews_delegation_end"),
         ]
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def list_page(self, request: HttpRequest) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
         rows, now = Delegation.objects.select_related("absent", "substitute"), timezone.now()
@@ -107,12 +105,10 @@ class DelegationAdmin(admin.ModelAdmin[Delegation]):
             request, "list", _("Delegations"), sections=shown, may_add=self.has_add_permission(request)
         )
 
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def add_page(self, request: HttpRequest) -> HttpResponse:
         if not self.has_add_permission(request):
             raise PermissionDenied
-        by = of_user(cast(User, request.user))
+        by = operator(request)
         form = DelegationForm(request.POST or None, by=by)
         if request.method == "POST" and form.is_valid():
             said = {name: value for name, value in form.cleaned_data.items() if name != "zone"}
@@ -127,7 +123,7 @@ class DelegationAdmin(admin.ModelAdmin[Delegation]):
                 return HttpResponseRedirect(reverse("admin:reviews_delegation_changelist"))
         return self._page(request, "form", _("Name a substitute"), form=form)
 
-    def end_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+    def end_page(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Ask once more, then end the delegation."""
         rows = Delegation.objects.select_related("absent", "substitute")
         found = rows.filter(pk=pk, ends_at__gt=timezone.now()).first() if pk < 2**63 else None
@@ -136,7 +132,7 @@ class DelegationAdmin(admin.ModelAdmin[Delegation]):
         if not self._may_end(request, found):
             raise PermissionDenied
         if request.method == "POST":
-            delegations.end(found, of_user(cast(User, request.user)))
+            delegations.end(found, operator(request))
             messages.success(request, _("%(name)s answers again.") % {"name": found.absent})
             return HttpResponseRedirect(reverse("admin:reviews_delegation_changelist"))
         return self._page(request, "end", _("End this delegation?"), delegation=found)

@@ -1,13 +1,10 @@
 """The pages of grants: what people have allowed in advance, to be looked at and revoked."""
 
-from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.views.main import ChangeList
-from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -15,32 +12,18 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from agents.callers import of_user
-from events.changelist import ReadOnlyAdmin
+from agents.callers import operator
+from events.changelist import ReadOnlyAdmin, TabsFilter
 from reviews import grants
 from reviews.models import Grant
 
 
-class ReachFilter(admin.SimpleListFilter):
+class InForceFilter(TabsFilter):
     """Show what holds now; what was is one click away."""
 
     title = gettext_lazy("which")
     parameter_name = "show"
-    template = "hitl/tabs.html"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("all", gettext_lazy("All"))]
-
-    def choices(self, changelist: ChangeList) -> Iterator[Any]:
-        for name, word in (("", _("In force")), ("all", _("All"))):
-            yield {
-                "selected": (self.value() or "") == name,
-                "query_string": changelist.get_query_string({"show": name or None}, ["p"]),
-                "display": word,
-            }
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Grant]) -> QuerySet[Grant]:
-        return queryset if self.value() == "all" else queryset & grants.all_in_force()
+    tabs = {"": (gettext_lazy("In force"), grants.IN_FORCE), "all": (gettext_lazy("All"), Q())}
 
 
 @admin.register(Grant)
@@ -48,7 +31,7 @@ class GrantAdmin(ReadOnlyAdmin):
     """List grants; revoke one. They are given on the page of an item."""
 
     change_list_template = "admin/reviews/grant/list.html"
-    list_filter = (ReachFilter,)
+    list_filter = (InForceFilter,)
     search_fields = ("tool_name", "agent__name", "session_id", "granted_by__username")
     search_help_text = gettext_lazy("Tool, agent, session or person")
     list_display = ("id",)
@@ -84,7 +67,7 @@ class GrantAdmin(ReadOnlyAdmin):
         if grant is None or grant.revoked_at is not None:
             raise Http404(_("There is no such grant, or it is revoked already."))
         if request.method == "POST":
-            grants.revoke(grant, by=of_user(cast(User, request.user)))
+            grants.revoke(grant, by=operator(request))
             messages.success(request, _("Revoked: %(tool)s asks again.") % {"tool": grant.tool_name})
             return HttpResponseRedirect(reverse("admin:reviews_grant_changelist"))
         context = {

@@ -15,6 +15,7 @@ from events.problems import Problem
 from reviews.models import DECIDE, YES_OR_NO, Grant, ReviewItem
 from reviews.policies import Call
 
+IN_FORCE = Q(revoked_at__isnull=True, expires_at__gt=Now(), granted_by__is_active=True)
 GRANTED, REVOKED = "hitl.grant.created", "hitl.grant.revoked"
 
 
@@ -27,7 +28,7 @@ class Reach(TextChoices):
 
 def all_in_force() -> QuerySet[Grant]:
     """Return the grants that hold now, the newest first."""
-    return Grant.objects.filter(revoked_at__isnull=True, expires_at__gt=Now(), granted_by__is_active=True)
+    return Grant.objects.filter(IN_FORCE)
 
 
 def in_force(agent: str, tool_name: str) -> QuerySet[Grant]:

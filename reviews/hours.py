@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_TEXT = re.compile(r"([a-z]{3})(?:-([a-z]{3}))? (\d\d:\d\d)-(\d\d:\d\d)")
+_TEXT = re.compile(r"([a-z]{3})(?:-([a-z]{3}))? ((?:[01]\d|2[0-3]):[0-5]\d)-((?:[01]\d|2[0-3]):[0-5]\d)")
 _LONGEST = 5 * 366  # days to look ahead; a duration of a year at one hour a day does not end before
 
 
@@ -51,10 +51,7 @@ def read_hours(text: str, zone: str, holidays: Collection[str]) -> BusinessHours
     if not found or found[1] not in DAYS or (found[2] or found[1]) not in DAYS:
         raise ValueError(f"HITL_BUSINESS_HOURS must read like 'Mon-Fri 09:00-17:00', not {text!r}.")
     first, last = DAYS.index(found[1]), DAYS.index(found[2] or found[1])
-    try:
-        opens, closes = dt.time.fromisoformat(found[3]), dt.time.fromisoformat(found[4])
-    except ValueError:
-        raise ValueError(f"HITL_BUSINESS_HOURS must read like 'Mon-Fri 09:00-17:00', not {text!r}.") from None
+    opens, closes = dt.time.fromisoformat(found[3]), dt.time.fromisoformat(found[4])
     if opens >= closes or first > last:
         raise ValueError("HITL_BUSINESS_HOURS must begin before they end, in the day and in the week.")
     try:

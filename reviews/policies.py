@@ -7,6 +7,10 @@
     none        allow
 
 A condition that fails lets no call slip to a laxer policy: its own asks, or the next if that asks for more.
+
+One word for each step: a *policy* is the row that somebody wrote, a *rule* the same made ready to be held
+against calls, a *verdict* what the rules say of one call, a *ruling* (:mod:`reviews.rules`) that verdict at a
+known version, with the grant under which the call passes; *terms* are what an item keeps of the policy.
 """
 
 import re
@@ -138,11 +142,6 @@ def stages_of(policy: Policy) -> list[dict[str, Any]]:
             for number, stage in enumerate(policy.stages, 1)
         ]
     return [{"name": "", "reviewers": policy.reviewers, "required_approvals": policy.required_approvals}]
-
-
-def approvals_needed(terms: dict[str, Any]) -> int:
-    """Return how many people have to approve under the policy that *terms* are of."""
-    return sum(stage["required_approvals"] for stage in terms.get("stages", ())) or 1
 
 
 def unmanned(stages: Sequence[dict[str, Any]], members: dict[str, set[str]]) -> list[int]:

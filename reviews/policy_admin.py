@@ -7,14 +7,13 @@ from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
-from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
 
-from agents.callers import Caller, of_user
+from agents.callers import operator
 from events.problems import Problem
 from reviews import delegation_admin, grant_admin, policy_services, rehearsal, rules  # noqa: F401 - pages
 from reviews import policy_presentation as presentation
@@ -35,19 +34,17 @@ class PolicyAdmin(admin.ModelAdmin[Policy]):
             return path(route, self.admin_site.admin_view(view), name=f"reviews_policy_{name}")
 
         return [
-            page("", self.changelist_view, "changelist"),
-            page("add/", self.add_view, "add"),
-            page("reviewers/", self.reviewers_view, "reviewers"),
-            page("<path:object_id>/history/", self.history_view, "history"),
-            page("<path:object_id>/delete/", self.delete_view, "delete"),
-            page("<path:object_id>/change/", self.change_view, "change"),
+            page("", self.list_page, "changelist"),
+            page("add/", self.add_page, "add"),
+            page("reviewers/", self.reviewers_page, "reviewers"),
+            page("<path:object_id>/history/", self.history_page, "history"),
+            page("<path:object_id>/delete/", self.delete_page, "delete"),
+            page("<path:object_id>/change/", self.change_page, "change"),
         ]
 
     # -- Looking --------------------------------------------------------------------------------------
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def list_page(self, request: HttpRequest) -> HttpResponse:
         """Show the policies in the order in which they are tried; a call that is posted is tried."""
         self._must(request, "view")
         policies = list(Policy.objects.all())
@@ -62,15 +59,13 @@ class PolicyAdmin(admin.ModelAdmin[Policy]):
         }
         return self._page(request, "list", _("Policies"), **context)
 
-    def reviewers_view(self, request: HttpRequest) -> HttpResponse:
+    def reviewers_page(self, request: HttpRequest) -> HttpResponse:
         """Show each group that policies ask: who is in it, who stands in, and where it is needed."""
         self._must(request, "view")
         groups = presentation.groups_shown(Policy.objects.all())
         return self._page(request, "reviewers", _("Reviewers"), groups=groups)
 
-    def history_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def history_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show what the record says of a policy, also when it is deleted."""
         self._must(request, "view")
         pk = unquote(object_id)
@@ -84,9 +79,7 @@ class PolicyAdmin(admin.ModelAdmin[Policy]):
 
     # -- Changing -------------------------------------------------------------------------------------
 
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def add_page(self, request: HttpRequest) -> HttpResponse:
         """Take a new policy; one for calls like that of an item is suggested with ``?item=``."""
         self._must(request, "add")
         item = self._item(request)
@@ -96,7 +89,7 @@ class PolicyAdmin(admin.ModelAdmin[Policy]):
             if TEST in request.POST:
                 return self._form(request, form, None, report=self._report(request, form, None))
             try:
-                made = policy_services.create_policy(self._by(request), **form.fields_said())
+                made = policy_services.create_policy(operator(request), **form.fields_said())
             except Problem as problem:
                 form.tell(problem.extra["errors"])
             else:
@@ -104,13 +97,7 @@ class PolicyAdmin(admin.ModelAdmin[Policy]):
                 return HttpResponseRedirect(reverse("admin:reviews_policy_changelist"))
         return self._form(request, form, None, item=item)
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def change_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show a policy to be changed; a viewer sees the same, and cannot change it."""
         self._must(request, "change" if request.method == "POST" else "view")
         policy = self._policy(object_id)
@@ -121,14 +108,12 @@ class PolicyAdmin(admin.ModelAdmin[Policy]):
             return self._form(request, form, policy, report=self._report(request, form, policy))
         return self._save(request, form, policy)
 
-    def delete_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def delete_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask once more, and say on how many open items it is in force."""
         self._must(request, "delete")
         policy = self._policy(object_id)
         if request.method == "POST":
-            policy_services.delete_policy(policy, self._by(request))
+            policy_services.delete_policy(policy, operator(request))
             messages.success(request, _("The policy “%(name)s” is deleted.") % {"name": policy.name})
             return HttpResponseRedirect(reverse("admin:reviews_policy_changelist"))
         count = ReviewItem.objects.filter(is_open(), policy__id=policy.pk).count()
@@ -140,7 +125,7 @@ class PolicyAdmin(admin.ModelAdmin[Policy]):
         try:
             if seen != policy.version:
                 raise policy_services.changed_meanwhile()
-            policy_services.change_policy(policy, self._by(request), **form.fields_said())
+            policy_services.change_policy(policy, operator(request), **form.fields_said())
         except Problem as problem:
             stored = self._policy(policy.pk)
             if problem.status == 409:
@@ -208,9 +193,6 @@ class PolicyAdmin(admin.ModelAdmin[Policy]):
     def _must(self, request: HttpRequest, verb: str) -> None:
         if not getattr(self, f"has_{verb}_permission")(request):
             raise PermissionDenied
-
-    def _by(self, request: HttpRequest) -> Caller:
-        return of_user(cast(User, request.user))
 
     def _page(self, request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:
         context = {**self.admin_site.each_context(request), "opts": self.opts, "title": title, **context}

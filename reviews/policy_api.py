@@ -16,6 +16,7 @@ from reviews import policy_serializers as serializers
 from reviews.api import sent, user_called
 from reviews.bodies import moment_of
 from reviews.models import DECIDE, VIEW, Delegation, Grant, Policy
+from reviews.selectors import one
 
 ERRORS = (400, 401, 403, 413, 415, 429)
 
@@ -57,7 +58,7 @@ class PolicyViewSet(CallerViewSet):
 
     @describe("Show a policy", answer=ref("Policy"))
     def retrieve(self, request: Request, pk: str) -> Response:
-        return Response(serializers.policy(_one(Policy.objects.all(), pk)))
+        return Response(serializers.policy(one(Policy.objects.all(), pk)))
 
     @describe("Make a policy", body=bodies.CREATE, answer=ref("Policy"), status=201, errors=ERRORS)
     def create(self, request: Request) -> Response:
@@ -68,7 +69,7 @@ class PolicyViewSet(CallerViewSet):
     @describe("Change a policy", body=bodies.CHANGE, answer=ref("Policy"), errors=WRITE_ERRORS)
     def partial_update(self, request: Request, pk: str) -> Response:
         body = sent(request, bodies.CHANGE)
-        policy = _one(Policy.objects.all(), pk)
+        policy = one(Policy.objects.all(), pk)
         if body.get("version", policy.version) != policy.version:
             raise policy_services.changed_meanwhile()
         fields = bodies.fields_of(body, needed=False)
@@ -76,7 +77,7 @@ class PolicyViewSet(CallerViewSet):
 
     @describe("Delete a policy", answer=None, status=204, errors=(401, 403, 404, 429))
     def destroy(self, request: Request, pk: str) -> Response:
-        policy_services.delete_policy(_one(Policy.objects.all(), pk), self.caller)
+        policy_services.delete_policy(one(Policy.objects.all(), pk), self.caller)
         return Response(status=204)
 
 
@@ -93,7 +94,7 @@ class GrantViewSet(CallerViewSet):
 
     @describe("Revoke a grant", answer=ref("Grant"), errors=(401, 403, 404, 429))
     def destroy(self, request: Request, pk: str) -> Response:
-        grant = _one(Grant.objects.select_related("granted_by"), pk)
+        grant = one(Grant.objects.select_related("granted_by"), pk)
         grants.revoke(grant, by=self.caller)
         return Response(serializers.grant(grant))
 
@@ -132,13 +133,5 @@ class DelegationViewSet(CallerViewSet):
     def destroy(self, request: Request, pk: str) -> Response:
         if not (pk.isascii() and pk.isdigit() and len(pk) < 19):
             raise not_found()
-        delegations.end(_one(Delegation.objects.select_related("absent", "substitute"), pk), self.caller)
+        delegations.end(one(Delegation.objects.select_related("absent", "substitute"), pk), self.caller)
         return Response(status=204)
-
-
-def _one(rows: Any, pk: str) -> Any:
-    """Return the one of *rows* that has this id; Problem 404 when there is none."""
-    found = rows.filter(pk=pk).first() if pk.isprintable() else None
-    if found is None:
-        raise not_found()
-    return found

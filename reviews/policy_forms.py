@@ -1,5 +1,6 @@
 """The forms of policies: grouped as people think of them, and held against the rules of the API."""
 
+from functools import partial
 from typing import Any, cast
 
 from django import forms
@@ -25,19 +26,14 @@ from reviews.reviewers import deciders
 
 Choices = list[tuple[str, Any]]
 EMPTY_ROWS, MOST_ROWS = 2, 8
-SECTIONS = {
-    "calls": ("name", "kind", "pattern", "agent_pattern", "when"),
-    "place": ("priority", "is_active"),
-    "decided": ("decision", "note", "approval_message", "high_risk"),
-    "who": ("reviewers", "required_approvals"),
-    "silence": ("expires_in", "on_timeout", "remind_after", "business_hours"),
-    "sla": tuple(f"sla_{name}" for name in Priority.labels),
-}
 _DECISIONS = {
     PolicyDecision.ASK: gettext_lazy("Ask: people decide each time"),
     PolicyDecision.ALLOW: gettext_lazy("Allow: the call passes without a person"),
     PolicyDecision.DENY: gettext_lazy("Deny: nobody may allow it, and it is rejected at once"),
 }
+
+
+_words = partial(forms.CharField, required=False, max_length=1_000, widget=forms.Textarea(attrs={"rows": 2}))
 
 
 class DurationField(forms.CharField):
@@ -156,15 +152,10 @@ class PolicyForm(forms.Form):
         initial=PolicyDecision.ASK,
         widget=forms.RadioSelect,
     )
-    note = forms.CharField(
-        label=LABELS["note"], required=False, max_length=1_000, widget=forms.Textarea(attrs={"rows": 2})
-    )
-    approval_message = forms.CharField(
+    note = _words(label=LABELS["note"])
+    approval_message = _words(
         label=LABELS["approval_message"],
         help_text=gettext_lazy("A gate asks in these words instead of its own."),
-        required=False,
-        max_length=1_000,
-        widget=forms.Textarea(attrs={"rows": 2}),
     )
     high_risk = forms.BooleanField(
         label=LABELS["high_risk"],
@@ -252,14 +243,6 @@ class PolicyForm(forms.Form):
                 self.add_error("sla_low", texts)
             else:
                 self.add_error(name if name in self.fields else None, texts)
-
-    def section(self, name: str) -> list[forms.BoundField]:
-        """Return the fields of one section."""
-        return [self[field] for field in SECTIONS[name]]
-
-    @property
-    def sections(self) -> dict[str, list[forms.BoundField]]:
-        return {name: self.section(name) for name in SECTIONS}
 
 
 class CallForm(forms.Form):

@@ -24,10 +24,7 @@ COMPONENTS = {
             "policy": {**TEXT_OR_NONE, "description": "The name of the policy in force."},
             "note": TEXT,
             "approval_message": TEXT,
-            "failure": {
-                **TEXT,
-                "description": "Why the condition failed, so that a person is asked.",
-            },
+            "failure": {**TEXT, "description": "Why the condition failed, so that a person is asked."},
             "grant": {**TEXT_OR_NONE, "description": "What allows this in advance."},
             "depends_on_args": {**_SWITCH, "description": "Whether other arguments may be ruled otherwise."},
             "version": {**TEXT, "description": "Names the state of all rules."},

@@ -121,32 +121,29 @@ def problems(policy: Policy) -> list[str]:
     return told
 
 
-def uses(policies: Iterable[Policy]) -> dict[str, list[tuple[Policy, Stage]]]:
-    """Return which stages of which of *policies* ask each group; escalation as a stage of its own."""
-    policies = list(policies)
-    members, found = members_for(policies), defaultdict(list)
+def groups_shown(policies: Iterable[Policy]) -> list[dict[str, Any]]:
+    """Return each group that *policies* ask: where, whether it exists, who is in it and who stands in.
+
+    Escalation is shown as a stage of its own.
+    """
+    policies, away, uses = list(policies), away_now(), defaultdict(list)
+    members = members_for(policies)
     for policy in policies:
         for stage in stages_shown(policy, members):
             for name in stage.groups:
-                found[name].append((policy, stage))
+                uses[name].append((policy, stage))
         for step in policy.escalation:
-            found[step["to"]].append((policy, Stage(_("escalation"), [], 0, 0)))
-    return found
-
-
-def groups_shown(policies: Iterable[Policy]) -> list[dict[str, Any]]:
-    """Return each group that *policies* ask: where, whether it exists, who is in it and who stands in."""
-    asked, away = uses(policies), away_now()
-    known = set(Group.objects.filter(name__in=asked).values_list("name", flat=True))
-    members = members_of(set(asked))
+            uses[step["to"]].append((policy, Stage(_("escalation"), [], 0, 0)))
+    members |= members_of(set(uses) - set(members))
+    known = set(Group.objects.filter(name__in=uses).values_list("name", flat=True))
     return [
         {
             "name": name,
-            "uses": asked[name],
+            "uses": uses[name],
             "exists": name in known,
             "people": [(person, away.get(person, [])) for person in sorted(members[name])],
         }
-        for name in sorted(asked)
+        for name in sorted(uses)
     ]
 
 
@@ -297,25 +294,10 @@ def condition_of(args: dict[str, Any]) -> str:
     return found
 
 
-_RESERVED = frozenset(
-    {
-        *(
-            "as",
-            "break",
-            "const",
-            "continue",
-            "else",
-            "false",
-            "for",
-            "function",
-            "if",
-            "import",
-            "in",
-            "let",
-        ),
-        *("loop", "namespace", "null", "package", "return", "true", "var", "void", "while"),
-    }
-)
+_RESERVED = frozenset({
+    "as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let",
+    "loop", "namespace", "null", "package", "return", "true", "var", "void", "while",
+})  # fmt: skip
 
 
 def _member(name: str) -> str:

@@ -46,13 +46,13 @@ def shown_to(caller: Caller, items: QuerySet[Item]) -> Any:
     return with_effective_status(visible_to(caller, items)).annotate(holder=Case(held))
 
 
-def one(items: QuerySet[Item], pk: str) -> Item:
-    """Return the one of *items* that has this id.
+def one(rows: QuerySet[Row], pk: str) -> Row:
+    """Return the one of *rows* that has this id.
 
     Raises:
         Problem: 404 when there is none.
     """
-    found = items.filter(pk=pk).first() if pk.isprintable() else None
+    found = rows.filter(pk=pk).first() if pk.isprintable() else None
     if found is None:
         raise not_found()
     return found

@@ -169,7 +169,7 @@ def ann(server: LiveServer) -> Iterator[Operator]:
         yield operator
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def ada(server: LiveServer) -> Iterator[Operator]:
     with Operator(server, "ada", "administrator") as operator:
         yield operator

@@ -34,7 +34,7 @@ def buttons(door: Door, asked: dict[str, Any]) -> str:
     return shown(door, asked).partition("Your decision")[2]
 
 
-# -- The rule in force ----------------------------------------------------------------------------------
+# -- The policy in force ----------------------------------------------------------------------------------
 
 
 def test_the_rule_in_force_is_shown_with_its_words(
@@ -47,7 +47,7 @@ def test_the_rule_in_force_is_shown_with_its_words(
 
     page = as_ann.get(page_of(asked)).content.decode()
 
-    for words in ("Rule in force", "Pay &lt;b&gt;", "Twice.", "Look at the IBAN.", "High risk"):
+    for words in ("Policy in force", "Pay &lt;b&gt;", "Twice.", "Look at the IBAN.", "High risk"):
         assert words in page
     assert f"/admin/reviews/policy/{policy['id']}/change/" in page
 
@@ -63,7 +63,7 @@ def test_what_a_rule_denies_is_shown_as_its_outcome(
 ) -> None:
     make_policy(name="No money", pattern="pay", deny=True)
 
-    assert "by the rule No money : nobody may allow this" in shown(as_ann, agent.ask(**PAY))
+    assert "by the policy No money : nobody may allow this" in shown(as_ann, agent.ask(**PAY))
 
 
 def test_who_may_make_rules_finds_the_way(agent: Door, as_ann: Door, as_ada: Door) -> None:
@@ -354,7 +354,7 @@ def test_what_no_rule_is_about_passes_by_a_grant_and_says_so(agent: Door, as_ann
     page = shown(as_ada, agent.ask(**PAY))
 
     assert "ann has allowed this in advance." in page
-    assert "Make this a rule" in page
+    assert "Make this a policy" in page
 
 
 def test_a_grant_that_cannot_be_is_refused_with_why(

@@ -113,7 +113,7 @@ def test_changes_are_asked_for_and_the_revision_shows_what_they_led_to(
     press(desk, "Ask for changes")
     expect(desk.get_by_text("Changes asked for: Pay?")).to_be_visible()
     open_item(desk, server, asked)
-    expect(desk.get_by_text("this waits for the agent’s revision")).to_be_visible()  # noqa: RUF001
+    expect(desk.get_by_text("this waits for the agent’s revision")).to_be_visible()  # noqa: RUF001 - as the page writes it
 
     told = {"tool_args": {**ARGUMENTS, "amount": 625}}
     assert agent.post(f"/interrupts/{asked['id']}/revise", json=told).is_success

@@ -7,6 +7,7 @@ import hmac
 import json
 import re
 from collections.abc import Callable, Iterator
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ import httpx
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.core.management import CommandError, call_command
 from django.test import Client
 from structlog.testing import capture_logs
 
 from events.canonical import sha256
 from events.clock import database_now
 from events.models import Event
-from hitl_project.environment import new_key, read_keys
+from hitl_project.environment import keys_by_version, new_key, read_keys
 from interrupts.models import Interrupt
 from reviews.models import ReviewItem
 from tests import live
@@ -28,10 +30,9 @@ from tests.conftest import API, Door
 from tests.live import LiveServer, Operator
 from tests.steps import MakeAgent, MakePolicy, problem, status_of
 from tests.test_docs import blocks
-from tests.test_settings import manage
 
 server, key, ann_live = live.server, live.key, live.ann
-JWKS = "/.well-known/jwks.json"
+KEYS, JWKS = "HITL_RECEIPT_KEYS", "/.well-known/jwks.json"
 ARGUMENTS = {"to": "DE02 1203", "amount": 1250.5, "note": "ä"}
 Approve = Callable[..., str]
 
@@ -435,35 +436,46 @@ def test_what_was_approved_before_there_were_receipts_is_spent_as_before(
 # -- Rotation -------------------------------------------------------------------------------------------
 
 
-def test_the_next_key_goes_in_front_and_an_old_one_off_the_list(tmp_path: Path) -> None:
-    def rotate(*arguments: str) -> Any:
-        return manage("rotate_receipt_key", *arguments, HITL_DATA_DIR=str(tmp_path))
+@pytest.fixture
+def rotate(tmp_path: Path, settings: Any) -> Callable[..., str]:
+    """Return a function that runs the command as a server would be that starts now, and gives its output."""
 
+    def run(*arguments: str, chosen: str = "") -> str:
+        settings.DATA_DIR, settings.HITL_DRAWN = tmp_path, [] if chosen else [KEYS]
+        settings.HITL_RECEIPT_KEYS = keys_by_version(tmp_path, KEYS, chosen)
+        told = StringIO()
+        call_command("rotate_receipt_key", *arguments, stdout=told, stderr=StringIO())
+        return told.getvalue()
+
+    return run
+
+
+def test_the_next_key_goes_in_front_and_an_old_one_off_the_list(
+    rotate: Callable[..., str], tmp_path: Path
+) -> None:
     def kept() -> dict[int, str]:
-        drawn = json.loads((tmp_path / "secrets.json").read_text())
-        return read_keys("HITL_RECEIPT_KEYS", drawn["receipt_keys"])
+        return read_keys(KEYS, json.loads((tmp_path / "secrets.json").read_text())["receipt_keys"])
 
-    too_soon = rotate("--retire", "1")
+    with pytest.raises(CommandError, match="Draw the next one first"):
+        rotate("--retire", "1")
     first = kept()
     drawn = rotate()
     both = kept()
     retired = rotate("--retire", "1")
 
-    assert (too_soon.returncode, "Draw the next one first" in too_soon.stderr) == (1, True)
     assert (list(first), list(both), list(kept())) == ([1], [2, 1], [2])
     assert (both[1], kept()[2]) == (first[1], both[2])
-    assert "Restart the server" in drawn.stdout
-    assert "what it signed is refused" in retired.stdout
-    assert "There is no key 9; there are 2." in rotate("--retire", "9").stderr
-    assert not re.search(r"[\w-]{43}=", drawn.stdout + drawn.stderr + retired.stdout)
+    assert "Restart the server" in drawn
+    assert "what it signed is refused" in retired
+    with pytest.raises(CommandError, match="There is no key 9; there are 2"):
+        rotate("--retire", "9")
+    assert not re.search(r"[\w-]{43}=", drawn + retired)
 
 
-def test_keys_of_the_environment_are_changed_there(tmp_path: Path) -> None:
-    keys = {"HITL_DATA_DIR": str(tmp_path), "HITL_RECEIPT_KEYS": f"3:{new_key()},1:{new_key()}"}
+def test_keys_of_the_environment_are_changed_there(rotate: Callable[..., str], tmp_path: Path) -> None:
+    chosen = f"3:{new_key()},1:{new_key()}"
 
-    drawn = manage("rotate_receipt_key", **keys)
-    retired = manage("rotate_receipt_key", "--retire", "1", **keys)
-
-    assert list(read_keys("HITL_RECEIPT_KEYS", drawn.stdout.strip())) == [4]
-    assert (retired.returncode, "out of HITL_RECEIPT_KEYS" in retired.stderr) == (1, True)
-    assert "receipt_keys" not in (tmp_path / "secrets.json").read_text()
+    assert list(read_keys(KEYS, rotate(chosen=chosen).strip())) == [4]
+    with pytest.raises(CommandError, match="out of HITL_RECEIPT_KEYS"):
+        rotate("--retire", "1", chosen=chosen)
+    assert not (tmp_path / "secrets.json").exists()

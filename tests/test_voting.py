@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from agents.models import Agent
 from events.models import Event
 from tests.conftest import Door
-from tests.steps import Enter, Join, MakePolicy, MakeUser, event_types, problem, status_of
+from tests.steps import Enter, Join, MakeAgent, MakePolicy, MakeUser, event_types, problem, status_of
 
 
 @pytest.fixture

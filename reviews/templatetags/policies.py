@@ -16,6 +16,8 @@ from reviews.policy_presentation import DECISIONS, SILENCE, stages_in_words
 from reviews.templatetags.items import icon
 
 register = template.Library()
+register.filter("stages", stages_in_words)
+register.filter("lasting", durations.write)
 
 
 @register.simple_tag
@@ -38,18 +40,6 @@ def page_of_id(pk: str) -> str:
     """Return the address of the page of the item with this id, which is not read for it."""
     model = "interrupts_interrupt" if pk.startswith("int_") else "requests_app_actionrequest"
     return reverse(f"admin:{model}_change", args=[pk])
-
-
-@register.filter
-def stages(kept: list[dict[str, Any]]) -> str:
-    """Write who answers in one line."""
-    return stages_in_words(kept)
-
-
-@register.filter
-def lasting(seconds: int) -> str:
-    """Write a duration as people type it."""
-    return durations.write(seconds)
 
 
 @register.filter
