@@ -1,5 +1,7 @@
 """Run the suite twice, on SQLite and on real PostgreSQL and Redis: ``python -m tests [pytest options]``.
 
+Browser and client, which do not notice the database, are tried beside SQLite alone.
+
 Both run at the same time where there are two processors; the output of the second follows the first's.
 """
 
@@ -14,6 +16,8 @@ from types import FrameType
 from xml.etree import ElementTree
 
 RUNS = {"sqlite": "SQLite", "production": "PostgreSQL and Redis"}
+# What pages look like, and the client against its own loopback, has nothing to do with the database.
+ONCE = {"sqlite": [], "production": ["-m", "not browser", "--deselect=client/tests"]}
 STOPPED = {2, 128 + signal.SIGINT, 128 + signal.SIGTERM}  # by ctrl-C or a signal: no second run then
 
 
@@ -23,7 +27,15 @@ class Run:
     def __init__(self, backend: str, options: list[str], folder: str) -> None:
         self.title, self.report = RUNS[backend], Path(folder, f"{backend}.xml")
         self.output = Path(folder, f"{backend}.txt")
-        command = [sys.executable, "-u", "-m", "pytest", *options, f"--junit-xml={self.report}"]
+        command = [
+            sys.executable,
+            "-u",
+            "-m",
+            "pytest",
+            *ONCE[backend],
+            *options,
+            f"--junit-xml={self.report}",
+        ]
         self.process = subprocess.Popen(
             command,
             env={**os.environ, "HITL_TEST_BACKEND": backend},

@@ -41,12 +41,16 @@ def uses_browser(item: pytest.Item) -> bool:
     return "chromium_path" in getattr(item, "fixturenames", ())
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark the tests that use a browser, before any are chosen by their marks."""
+    if uses_browser(item):
+        item.add_marker(pytest.mark.browser)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that use a browser, and run them last."""
+    """Run the tests that use a browser last."""
     items.sort(key=uses_browser)
-    for item in filter(uses_browser, items):
-        item.add_marker(pytest.mark.browser)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

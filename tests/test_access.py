@@ -104,7 +104,7 @@ ROUTES = [
     Route("POST /requests/<pk>/start_review", "", REVIEWERS, {}),
     Route("POST /requests/<pk>/release", "", REVIEWERS, {}, first="start_review"),
     Route("POST /requests/<pk>/reassign", "", REVIEWERS, {"to": "dan"}),
-    Route("POST /requests/<pk>/approve", "on_behalf", REVIEWERS, {"approved_by": "u"}, policy=TWO),
+    Route("POST /requests/<pk>/approve", "on_behalf", REVIEWERS, {"approved_by": "dan"}, policy=TWO),
     Route("POST /requests/<pk>/progress", "on_behalf", REVIEWERS, {"user_id": "u", "note": "x"}),
     Route("POST /requests/<pk>/fulfill", "on_behalf", REVIEWERS, {"fulfilled_by": "u", **ANSWER}),
     Route("POST /requests/<pk>/reject", "on_behalf", REVIEWERS, {"rejected_by": "u", "reason": "x"}),

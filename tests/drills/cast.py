@@ -5,7 +5,7 @@ import sys
 
 import django
 
-AGENTS = 60
+AGENTS = 90
 VOTERS = 32
 PEOPLE = {"ann": "reviewer", "bob": "reviewer", "carol": "auditor", "vic": "viewer", "ada": "administrator"}
 
