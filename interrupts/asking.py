@@ -61,12 +61,6 @@ def _named(at: str) -> Iterator[None]:
         raise invalid({f"{at}.{field}": texts for field, texts in problem.extra["errors"].items()}) from None
 
 
-def call_of(interrupt: Interrupt, arguments: dict[str, Any]) -> Call:
-    """Return what policies judge of *interrupt* with these *arguments*."""
-    agent, session = str(interrupt.agent_id), interrupt.session_id
-    return Call(interrupt.kind, interrupt.tool_name, arguments, agent, session)
-
-
 def _call(by: Caller, body: dict[str, Any]) -> Call:
     kind, tool = body.get("type", Kind.APPROVAL), body.get("tool_name", "")
     return Call(kind, tool, body.get("tool_args", {}), by.agent, body.get("session_id", ""))

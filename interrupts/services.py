@@ -14,7 +14,6 @@ from events.problems import Problem, invalid
 from events.schema import check_admitted
 from events.transitions import Transition, perform
 from interrupts import receipts
-from interrupts.asking import call_of
 from interrupts.lifecycle import (
     APPROVE,
     CANCEL,
@@ -31,7 +30,8 @@ from interrupts.models import Interrupt, title_of
 from reviews import grants, rules, voting
 from reviews import services as reviews
 from reviews.models import PolicyDecision
-from reviews.reviewers import is_asked, must_be_asked
+from reviews.policies import call_of
+from reviews.reviewers import is_asked, must_be_asked, perform_as_asked
 from reviews.selectors import claim_is_free_for
 
 NOBODY_VOTED: dict[str, Any] = {
@@ -142,16 +142,14 @@ def request_changes(interrupt: Interrupt, *, by: Caller, comment: str) -> None:
         TransitionConflict: it is no longer open, or held by somebody else.
         Problem: 403 for who is not among the reviewers.
     """
-    with log.unit_of_work():
-        must_be_asked(interrupt, by)
-        perform(
-            REQUEST_CHANGES,
-            interrupt,
-            actor=by.actor,
-            changes={"changes_requested_at": Now()},
-            guards={"claimed": claim_is_free_for(by.user)},
-            data={**interrupt.headline, "comment": comment},
-        )
+    perform_as_asked(
+        REQUEST_CHANGES,
+        interrupt,
+        by=by,
+        changes={"changes_requested_at": Now()},
+        guards={"claimed": claim_is_free_for(by.user)},
+        data={**interrupt.headline, "comment": comment},
+    )
 
 
 def revise(interrupt: Interrupt, *, by: Caller, **content: Any) -> None:

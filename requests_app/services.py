@@ -32,7 +32,7 @@ from requests_app.probes import check_answers
 from reviews import services as reviews
 from reviews import voting
 from reviews.lifecycle import OPEN, Status
-from reviews.reviewers import must_be_asked, seat_of
+from reviews.reviewers import perform_as_asked, seat_of
 from reviews.selectors import claim_is_free_for
 
 BATCH = 500
@@ -44,16 +44,14 @@ def start_review(request: ActionRequest, *, by: Caller) -> None:
     Raises:
         TransitionConflict: it is no longer open, or (``claimed``) somebody else holds it.
     """
-    with log.unit_of_work():
-        must_be_asked(request, by)
-        perform(
-            START_REVIEW,
-            request,
-            actor=by.actor,
-            changes={**reviews.held_by(by), "assignee": by.user},
-            guards={"claimed": claim_is_free_for(by.user)},
-            data={**request.headline, "reviewer": by.name},
-        )
+    perform_as_asked(
+        START_REVIEW,
+        request,
+        by=by,
+        changes={**reviews.held_by(by), "assignee": by.user},
+        guards={"claimed": claim_is_free_for(by.user)},
+        data={**request.headline, "reviewer": by.name},
+    )
 
 
 def release(request: ActionRequest, *, by: Caller) -> None:
@@ -179,23 +177,21 @@ def reject(
     content_hash: str = "",
 ) -> None:
     """Turn *request* down, and tell the agent why. Raises as :func:`fulfill` does."""
-    with log.unit_of_work():
-        must_be_asked(request, by)
-        perform(
-            REJECT,
-            request,
-            actor=by.actor,
-            changes=reviews.resolved_by(by),
-            child_changes={"rejection_reason": reason, "rejection_code": code},
-            guards=reviews.deciding(request, by, content_hash),
-            data={
-                **request.headline,
-                "rejection_reason": reason,
-                "rejection_code": code,
-                "rejected_by": by.name,
-                "resolved_by": by.name,
-            },
-        )
+    perform_as_asked(
+        REJECT,
+        request,
+        by=by,
+        changes=reviews.resolved_by(by),
+        child_changes={"rejection_reason": reason, "rejection_code": code},
+        guards=reviews.deciding(request, by, content_hash),
+        data={
+            **request.headline,
+            "rejection_reason": reason,
+            "rejection_code": code,
+            "rejected_by": by.name,
+            "resolved_by": by.name,
+        },
+    )
     _log(request, by)
 
 

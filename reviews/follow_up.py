@@ -1,6 +1,7 @@
 """What happens while nobody answers: a reminder, then other groups are asked, then the deadline."""
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -33,18 +34,12 @@ def moments(policy: Policy, priority: int) -> dict[str, dt.datetime | None]:
 
 def remind() -> int:
     """Remind of what was not answered by its ``remind_at``; return of how many."""
-    count = 0
-    while items := list(_due("remind_at")):
-        count += sum(_move(REMIND, item, {"remind_at": None}, {}) for item in items)
-    return count
+    return _each_due("remind_at", lambda item: _move(REMIND, item, {"remind_at": None}, {}))
 
 
 def escalate() -> int:
     """Ask another group besides, for what was not answered by its ``escalate_at``; return for how many."""
-    count = 0
-    while items := list(_due("escalate_at")):
-        count += sum(_escalate(item) for item in items)
-    return count
+    return _each_due("escalate_at", _escalate)
 
 
 def _escalate(item: ReviewItem) -> bool:
@@ -74,6 +69,15 @@ def _move(transition: Transition, item: ReviewItem, changes: dict[str, Any], tol
     except TransitionConflict:  # answered, or moved on, meanwhile
         return False
     return True
+
+
+def _each_due(column: str, move: Callable[[ReviewItem], bool]) -> int:
+    """Do *move* to every open item whose *column* has come, a batch at a time; return how many were moved."""
+    count, moved = 0, BATCH
+    while moved:
+        moved = sum(map(move, _due(column)))
+        count += moved
+    return count
 
 
 def _due(column: str) -> QuerySet[ReviewItem]:

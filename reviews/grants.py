@@ -1,6 +1,7 @@
 """Grants: what a person has allowed in advance, for a session or for exactly the same arguments."""
 
 import datetime as dt
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
@@ -34,6 +35,12 @@ def all_in_force() -> QuerySet[Grant]:
 def in_force(agent: str, tool_name: str) -> QuerySet[Grant]:
     """Return the grants of *agent* for one tool that hold now, whose givers still work here."""
     return all_in_force().filter(agent_id=agent, tool_name=tool_name)
+
+
+def names_in_force(agent: str, tool_names: Iterable[str]) -> set[str]:
+    """Return those of *tool_names* for which *agent* has a grant."""
+    held = all_in_force().filter(agent_id=agent, tool_name__in=list(tool_names))
+    return set(held.values_list("tool_name", flat=True))
 
 
 def granting(call: Call, stages: list[dict[str, Any]]) -> Grant | None:

@@ -14,6 +14,7 @@ known version, with the grant under which the call passes; *terms* are what an i
 """
 
 import re
+import time
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -23,9 +24,11 @@ from typing import Any
 
 from events.untrusted import is_unseen
 from reviews.conditions import Condition, ConditionError, ConditionFailed, Unreadable
-from reviews.models import INTERRUPTS, Policy, PolicyDecision
+from reviews.models import INTERRUPTS, Policy, PolicyDecision, ReviewItem
 from reviews.models.policies import ANYTHING, INTERRUPT, REQUEST
 
+SECONDS = 0.25
+"""What the conditions that one call is held against may take together, of the processor."""
 IN_FORCE = ("id", "name", "version", "note", "approval_message", "high_risk", "business_hours")
 """What of a policy an item keeps, beside the stages and what else follows from it."""
 _VARIATION_SELECTOR = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
@@ -43,6 +46,13 @@ class Call:
     args: dict[str, Any]
     agent: str
     session_id: str = ""
+
+
+def call_of(item: ReviewItem, arguments: dict[str, Any] | None = None) -> Call:
+    """Return what policies judge of *item*, with other *arguments* than its own where they are given."""
+    name = item.tool_name if item.kind in INTERRUPTS else item.kind
+    judged = getattr(item, item.judged_column) if arguments is None else arguments
+    return Call(item.kind, name, judged, str(item.agent_id), item.session_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +115,14 @@ def judge(rules: Iterable[Rule], call: Call) -> Verdict:
     """
     depends, name, agent = False, plain(call.name), plain(call.agent)
     failed: list[Verdict] = []
+    until = time.thread_time() + SECONDS
     found = Verdict(PolicyDecision.ALLOW)
     for rule in rules:
         if not rule.covers(call.kind, name, agent):
             continue
         try:
+            if rule.condition is not None and time.thread_time() > until:
+                raise ConditionFailed("The conditions together would run long over these arguments.")
             if rule.condition is None or rule.condition.holds(call.args, call.agent, call.session_id):
                 found = Verdict(rule.decision, rule)
                 break

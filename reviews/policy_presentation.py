@@ -19,7 +19,7 @@ from reviews import durations, rehearsal
 from reviews.conditions import LIMIT, Condition, ConditionError, ConditionFailed, Unreadable
 from reviews.models import Policy, PolicyDecision, ReviewItem
 from reviews.models.policies import SUBJECTS
-from reviews.policies import Call, Rule, in_force, plain, stages_of, unmanned
+from reviews.policies import Call, Rule, call_of, in_force, plain, stages_of, unmanned
 from reviews.policy_services import CHANGED, FIELDS, fields_of, members_of
 from reviews.presentation import Change
 from reviews.reviewers import away_now
@@ -263,7 +263,7 @@ def report(found: rehearsal.Rehearsal) -> dict[str, Any]:
 
 def suggestion(item: ReviewItem) -> dict[str, Any]:
     """Return what a policy for calls like *item* would say; all of it may be changed before it is saved."""
-    call = rehearsal.call_of(item)
+    call = call_of(item)
     name = without_unseen(call.name).strip()
     return {
         "name": _("Like: %(title)s") % {"title": without_unseen(call.name or item.title)[:80]},

@@ -17,8 +17,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from reviews.models import EVERYBODY, INTERRUPTS, Policy, PolicyDecision, ReviewItem
-from reviews.policies import Call, Rule, Verdict, in_force, judge
+from reviews.models import EVERYBODY, Policy, PolicyDecision, ReviewItem
+from reviews.policies import Rule, Verdict, call_of, in_force, judge
 
 DAYS, AT_MOST, SHOWN = 30, 5_000, 100
 SECONDS = 10.0
@@ -75,13 +75,6 @@ def asked_lately() -> Iterator[ReviewItem]:
     since = timezone.now() - dt.timedelta(days=DAYS)
     kinds = [_newest(model, since) for model in ReviewItem.__subclasses__()]
     return heapq.merge(*kinds, key=lambda item: item.created_at, reverse=True)
-
-
-def call_of(item: ReviewItem) -> Call:
-    """Return what policies judge of *item*."""
-    name = item.tool_name if item.kind in INTERRUPTS else item.kind
-    arguments = getattr(item, item.judged_column)
-    return Call(item.kind, name, arguments, str(item.agent_id), item.session_id)
 
 
 def _newest(model: type[ReviewItem], since: dt.datetime) -> Iterator[ReviewItem]:

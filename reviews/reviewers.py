@@ -9,8 +9,9 @@ from django.db.models.functions import Now
 
 from agents.callers import Caller
 from agents.models import Agent
+from events import log
 from events.problems import Problem
-from events.transitions import Transition, TransitionConflict
+from events.transitions import Transition, TransitionConflict, perform
 from reviews.lifecycle import VOTE
 from reviews.models import DECIDE, Delegation, ReviewItem
 
@@ -23,6 +24,18 @@ def must_be_asked(item: ReviewItem, by: Caller) -> None:
     """
     if item.reviewers and not _seats(item, _account(by)):
         raise _not_asked(item)
+
+
+def perform_as_asked(transition: Transition, item: ReviewItem, *, by: Caller, **told: Any) -> None:
+    """Move *item* by *transition*, as :func:`perform` does, if *by* is among those asked.
+
+    Raises:
+        Problem: 403 ``not_a_reviewer``.
+        TransitionConflict: as :func:`perform`.
+    """
+    with log.unit_of_work():
+        must_be_asked(item, by)
+        perform(transition, item, actor=by.actor, **told)
 
 
 def seat_of(item: ReviewItem, by: Caller, transition: Transition = VOTE) -> str:

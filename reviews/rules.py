@@ -78,10 +78,13 @@ def rule(call: Call) -> Ruling:
 
 
 def rule_all(calls: list[Call]) -> list[Ruling]:
-    """Return what is ruled about each of *calls*, all by the same version of the rules."""
-    states = {asked: _state_of(*asked) for asked in {(call.agent, call.name) for call in calls}}
-    rules = _rules(next(iter(states.values()))[0])
-    return [_ruling(call, rules, may_pass=states[call.agent, call.name][1]) for call in calls]
+    """Return what is ruled about each of *calls*, all of one agent, by the same version of the rules."""
+    agent, name, names = calls[0].agent, calls[0].name, {call.name for call in calls}
+    version, is_granted = _state_of(agent, name)
+    rules, granted = _rules(version), {name} if is_granted else set()
+    if len(names) > 1:
+        granted = grants.names_in_force(agent, names)
+    return [_ruling(call, rules, may_pass=call.name in granted) for call in calls]
 
 
 def _ruling(call: Call, rules: Rules, *, may_pass: bool) -> Ruling:

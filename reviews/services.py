@@ -19,7 +19,7 @@ from events.transitions import Transition, perform, perform_all
 from reviews.attachments import delete_files
 from reviews.lifecycle import CLAIM, FINAL, NOBODY_ANSWERED, REASSIGN, RELEASE, OnTimeout
 from reviews.models import DECIDE, Delegation, Grant, ReviewItem
-from reviews.reviewers import is_asked, must_be_asked
+from reviews.reviewers import is_asked, perform_as_asked
 from reviews.selectors import claim_is_free_for, is_overdue
 
 logger = structlog.get_logger(__name__)
@@ -85,16 +85,14 @@ def claim(item: ReviewItem, *, by: Caller) -> None:
         TransitionConflict: it is no longer open, or (``claimed``) somebody else holds it.
         Problem: 403 for who is not among those asked: they would only keep it from them.
     """
-    with log.unit_of_work():
-        must_be_asked(item, by)
-        perform(
-            CLAIM,
-            item,
-            actor=by.actor,
-            changes=held_by(by),
-            guards={"claimed": claim_is_free_for(by.user)},
-            data={"claimed_by": by.name},
-        )
+    perform_as_asked(
+        CLAIM,
+        item,
+        by=by,
+        changes=held_by(by),
+        guards={"claimed": claim_is_free_for(by.user)},
+        data={"claimed_by": by.name},
+    )
 
 
 def release(item: ReviewItem, *, by: Caller) -> None:

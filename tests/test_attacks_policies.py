@@ -1,11 +1,13 @@
 """What an agent may try so that a rule about it does not hold, or holds the server up."""
 
+import time
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 
 from reviews.conditions import Condition
+from reviews.models import Policy
 from tests.admin import decide, page_of
 from tests.conftest import Door
 from tests.steps import Join, MakePolicy, status_of
@@ -128,3 +130,21 @@ def test_what_cannot_be_seen_does_not_move_what_is_edited(agent: Door, as_ann: D
     assert not {"\u202e", "\u200b"} & set(page)
     assert decide(as_ann, asked, "approve", page=page).status_code == 302
     assert status_of(agent, asked["id"])["modifications"] is None
+
+
+def test_many_conditions_together_keep_nobody_waiting(agent: Door, make_policy: MakePolicy) -> None:
+    """Each may take some milliseconds of the processor; all of them would take seconds from everybody."""
+    when = "args.l.all(x, args.l.all(y, x + y < 0 || true)) && false"
+    Policy.objects.bulk_create(
+        Policy(name=f"Slow {number}", pattern="*", when=when, decision="deny") for number in range(1_000)
+    )
+    make_policy(name="Last", pattern="*", allow_auto=True, priority=1_000)  # and all are read anew
+    args = {"l": [1] * 75}
+    agent.post_json("/policies/evaluate", {"tool_name": "warm"})
+
+    begun = time.thread_time()
+    answer = agent.post_json("/policies/evaluate", {"tool_name": "x", "tool_args": args}).json()
+
+    assert time.thread_time() - begun < 1
+    assert answer["decision"] == "ask"
+    assert answer["failure"] == "The conditions together would run long over these arguments."

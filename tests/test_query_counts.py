@@ -69,6 +69,20 @@ def test_a_batch_takes_no_more_than_a_single_question(
     assert count(used_before, call, django_assert_max_num_queries) == 5
 
 
+def test_a_batch_of_many_tools_asks_for_their_grants_once(
+    used_before: Door, django_assert_max_num_queries: Any
+) -> None:
+    def batch(tools: int) -> Callable[[Door], Any]:
+        items = [{"reason": "x", "tool_name": f"tool_{number}"} for number in range(tools)]
+        return lambda door: door.post_json("/interrupts/batch", {"items": items})
+
+    few = count(used_before, batch(2), django_assert_max_num_queries)
+    many = count(used_before, batch(20), django_assert_max_num_queries)
+
+    per_item = 3 if connection.vendor == "sqlite" else 0  # the item, its child and its event, one by one
+    assert many == few + 18 * per_item
+
+
 def test_a_status_takes_two(used_before: Door, django_assert_max_num_queries: Any) -> None:
     asked = used_before.ask()
 
