@@ -21,7 +21,7 @@ def main() -> int:
         *check("dev", base + groups["dev"]),
         *check("uv", groups["installer"]),
     ]
-    print("\n".join(problems) or "requirements/*.txt: complete and hashed")  # noqa: T201
+    print("\n".join(problems) or "requirements/*.txt: complete and hashed")
     return 1 if problems else 0
 
 

@@ -14,22 +14,22 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hitl_project.settings")
 django.setup()
 
-import psycopg  # noqa: E402 - the settings come first
-from django.conf import settings  # noqa: E402
-from django.contrib.auth.models import User  # noqa: E402
-from django.db import transaction  # noqa: E402
-from django.test import Client  # noqa: E402
+import psycopg
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.test import Client
 
-from agents import callers, keys  # noqa: E402
-from events import log  # noqa: E402
-from events.models import Event, Stream, Tally  # noqa: E402
-from interrupts import selectors, services  # noqa: E402
-from interrupts.models import Interrupt  # noqa: E402
-from reviews import policy_services  # noqa: E402
-from reviews.models import Policy, ReviewItem  # noqa: E402
-from reviews.recount import differences, repair  # noqa: E402
-from reviews.statistics import statistics  # noqa: E402
-from tests.plain_statistics import plain_statistics as plain_figures  # noqa: E402
+from agents import callers, keys
+from events import log
+from events.models import Event, Stream, Tally
+from interrupts import selectors, services
+from interrupts.models import Interrupt
+from reviews import policy_services
+from reviews.models import Policy, ReviewItem
+from reviews.recount import differences, repair
+from reviews.statistics import statistics
+from tests.plain_statistics import plain_statistics as plain_figures
 
 
 def tables() -> dict[str, str]:

@@ -153,11 +153,11 @@ def _lock(names: list[str]) -> list[Any]:
     """Lock the heads of streams in the order of their names; one that is missing (no agent's is) is made."""
     columns = f"name, position, head_hash, open_items, {now_sql()}"
     if connection.vendor == "sqlite":  # IMMEDIATE has locked everything already
-        one = f"SELECT {columns} FROM events_stream WHERE name = %s"  # noqa: S608
+        one = f"SELECT {columns} FROM events_stream WHERE name = %s"
         found = [row for name in names for row in execute(one, [name])]
     else:
         found = execute(
-            f"SELECT {columns} FROM events_stream WHERE name = ANY(%s) ORDER BY name FOR NO KEY UPDATE",  # noqa: S608
+            f"SELECT {columns} FROM events_stream WHERE name = ANY(%s) ORDER BY name FOR NO KEY UPDATE",
             [names],
         )
     if len(found) == len(names):
@@ -187,7 +187,7 @@ def _write_at_once(rows: list[Row], heads: list[Row], tallies: list[Row]) -> Non
         UPDATE events_stream SET position = s.position, head_hash = s.head_hash, open_items = s.open_items
         FROM json_to_recordset(%s::json) AS s (name text, position bigint, head_hash text, open_items integer)
         WHERE events_stream.name = s.name
-        """,  # noqa: S608
+        """,
         [as_json(events), as_json(counts), as_json(streams)],
     )
 
@@ -200,7 +200,7 @@ def _write_one_by_one(rows: list[Row], heads: list[Row], tallies: list[Row]) -> 
     places = ", ".join(["%s"] * len(_COLUMNS))
     for row in rows:
         execute(
-            f"INSERT INTO events_event ({', '.join(_COLUMNS)}) VALUES ({places})",  # noqa: S608
+            f"INSERT INTO events_event ({', '.join(_COLUMNS)}) VALUES ({places})",
             [_adapt(value) for value in row],
         )
     for head in heads:
@@ -209,7 +209,7 @@ def _write_one_by_one(rows: list[Row], heads: list[Row], tallies: list[Row]) -> 
         )
     if tallies:
         execute(
-            "INSERT INTO events_tally (stream, name, count)"  # noqa: S608
+            "INSERT INTO events_tally (stream, name, count)"
             " SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]')"
             " FROM json_each(%s)"
             f" WHERE TRUE {_ADD}",  # without WHERE, SQLite would take ON for a join's

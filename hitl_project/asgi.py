@@ -11,19 +11,19 @@ warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronou
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hitl_project.settings")
 django_app = get_asgi_application()
 
-from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402 - the apps must be loaded first
-from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
-from django.urls import re_path  # noqa: E402
+from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.security.websocket import AllowedHostsOriginValidator
+from django.urls import re_path
 
-from agents import express  # noqa: E402
-from agents.api import waiting_route as events_route  # noqa: E402
-from agents.sockets import AgentDoor, OperatorDoor  # noqa: E402
-from events.consumers import AgentConsumer, OperatorConsumer  # noqa: E402
-from hitl_project.limits import BodyLimit  # noqa: E402
-from interrupts import express as interrupts  # noqa: E402
-from interrupts.waiting import route as interrupts_route  # noqa: E402
-from requests_app.waiting import route as requests_route  # noqa: E402
-from reviews import evaluation  # noqa: E402
+from agents import express
+from agents.api import waiting_route as events_route
+from agents.sockets import AgentDoor, OperatorDoor
+from events.consumers import AgentConsumer, OperatorConsumer
+from hitl_project.limits import BodyLimit
+from interrupts import express as interrupts
+from interrupts.waiting import route as interrupts_route
+from requests_app.waiting import route as requests_route
+from reviews import evaluation
 
 WAITING = (interrupts_route, requests_route, events_route)
 hot_and_django = express.asgi(django_app, (*interrupts.routes, *evaluation.routes))

@@ -60,7 +60,7 @@ def _whole_statement(model: type[ReviewItem]) -> tuple[str, list[str]]:
             SELECT {", ".join(child)} FROM asked WHERE id IN (SELECT id FROM new)
         )
         SELECT id, created_at, expires_at FROM new
-    """  # noqa: S608 - names from the models
+    """
     return sql, [*parent, *child]
 
 
@@ -71,14 +71,14 @@ def _write_one_by_one(items: Sequence[ReviewItem], deadlines: Sequence[Deadline]
     for item, (seconds, _), moment in zip(items, deadlines, moments, strict=True):
         later = None if seconds is None else f"+{seconds} seconds"
         found = execute(
-            f"INSERT INTO {ReviewItem._meta.db_table} ({', '.join(parent)}, created_at, expires_at)"  # noqa: S608
+            f"INSERT INTO {ReviewItem._meta.db_table} ({', '.join(parent)}, created_at, expires_at)"
             f" VALUES ({', '.join(['%s'] * len(parent))}, {_NOW}, COALESCE(%s, {_LATER}))"
             f" {_ONCE} RETURNING id, created_at, expires_at",
             [*_prepared(item, parent), moment, later],
         )
         if found:
             execute(
-                f"INSERT INTO {item._meta.db_table} ({', '.join(child)})"  # noqa: S608
+                f"INSERT INTO {item._meta.db_table} ({', '.join(child)})"
                 f" VALUES ({', '.join(['%s'] * len(child))})",
                 _prepared(item, child),
             )

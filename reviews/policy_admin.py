@@ -20,6 +20,7 @@ from reviews import policy_presentation as presentation
 from reviews.models import VIEW, Policy, ReviewItem
 from reviews.policy_forms import CallForm, PolicyForm, initial_of
 from reviews.selectors import is_open
+from reviews.suggestion import suggestion
 
 TEST = "_test"
 """The button that tests what is typed, and saves nothing."""
@@ -83,7 +84,7 @@ class PolicyAdmin(admin.ModelAdmin[Policy]):
         """Take a new policy; one for calls like that of an item is suggested with ``?item=``."""
         self._must(request, "add")
         item = self._item(request)
-        initial = presentation.suggestion(item) if item else None
+        initial = suggestion(item) if item else None
         form = PolicyForm(request.POST or None, initial=initial)
         if request.method == "POST" and form.is_valid():
             if TEST in request.POST:
