@@ -4,35 +4,26 @@ import datetime as dt
 import hashlib
 import io
 import json
-import socket
-import time
 import zipfile
-from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from email.message import Message
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import httpx
-import psutil
 import pytest
-from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.core.files.storage import FileSystemStorage
 from django.core.management import call_command
 from django.db.models.functions import Now
 
 from events.models import Event
-from hitl_project.wsgi import application
 from reviews.models import Attachment, ReviewItem
 from reviews.services import cleanup
-from tests import live
+from tests import files as stored
 from tests.conftest import API, Door
+from tests.files import attached, part, send
 from tests.steps import Enter, attach, event_types, let_deadline_pass, problem, rows
 
-server, key = live.server, live.key
+kept = stored.kept
 MIB = 1024 * 1024
 
 
@@ -99,25 +90,6 @@ NOT_ON_THE_LIST = [
     "a.",
     "a.pdf\u200b.sh",
 ]
-
-
-def files() -> set[Path]:
-    """Return the files that the storage has."""
-    return {path for path in (Path(django_settings.DATA_DIR) / "attachments").rglob("*") if path.is_file()}
-
-
-@pytest.fixture
-def kept() -> Callable[[], set[Path]]:
-    """Return a function that says which files came during the test."""
-    before = files()
-    return lambda: files() - before
-
-
-def attached(door: Door, item_id: str, *args: Any) -> dict[str, Any]:
-    answer = attach(door, item_id, *args)
-    assert answer.status_code == 201, answer.content
-    found: dict[str, Any] = answer.json()["attachment"]
-    return found
 
 
 def test_what_an_agent_attaches_a_person_can_read(agent: Door, as_ann: Door) -> None:
@@ -330,170 +302,6 @@ def test_an_agent_has_a_quota_and_people_do_not_spend_it(
     assert len(kept()) == 3
     assert attach(rogue, rogue.ask()["id"]).status_code == 201
     assert attach(as_ann, second).status_code == 201
-
-
-# -- Bodies -----------------------------------------------------------------------------------------------
-
-BOUNDARY = "frontier"
-FILE = 'form-data; name="file"; filename="a.txt"'
-
-
-def part(disposition: str, content: bytes, *headers: str) -> bytes:
-    lines = "\r\n".join([f"--{BOUNDARY}", f"Content-Disposition: {disposition}", *headers])
-    return lines.encode() + b"\r\n\r\n" + content + b"\r\n"
-
-
-END = f"--{BOUNDARY}--\r\n".encode()
-
-
-def send(door: Door, item_id: str, body: bytes, end: bytes = END, boundary: str = BOUNDARY) -> Any:
-    media_type = f"multipart/form-data; boundary={boundary}"
-    return door.post(f"{API}/interrupts/{item_id}/attachments", body + end, content_type=media_type)
-
-
-BODIES = {
-    "nothing": b"",
-    "two files": part(FILE, b"x") * 2,
-    "a file by another name": part('form-data; name="document"; filename="a.txt"', b"x"),
-    "a field": part('form-data; name="file"', b"x"),
-    "a field beside the file": part(FILE, b"x") + part('form-data; name="note"', b"x"),
-    "a file without a name": part('form-data; name="file"; filename=""', b"x"),
-    "an unknown charset": part("form-data; name=\"file\"; filename*=martian''a.txt", b"x"),
-    "a name that no mail reader understands": part(FILE + "; a*=utf-8''x; a*0=y", b"x"),
-    "broken base64": part(FILE, b"!!!", "Content-Transfer-Encoding: base64"),
-    "no disposition": b"--frontier\r\nContent-Type: text/plain\r\n\r\nx\r\n",
-    "endless headers": part(FILE + "; x=" + "y" * 5_000, b"x"),
-    "500 parts": part(FILE, b"x") * 500,
-    "no parts": b"just text",
-    "bytes": bytes(range(256)) * 10,
-}
-
-
-@pytest.mark.parametrize("body", BODIES.values(), ids=list(BODIES))
-def test_a_body_that_is_not_one_file_is_refused(agent: Door, body: bytes, kept: Any) -> None:
-    asked, before = agent.ask()["id"], rows()
-
-    assert "file" in problem(send(agent, asked, body), 400, "invalid")["errors"]
-    assert (rows(), kept()) == (before, set())
-
-
-@pytest.mark.parametrize("boundary", ["", "x" * 300, "wrong", "ü"])
-def test_a_boundary_that_is_none_is_refused(agent: Door, boundary: str) -> None:
-    problem(send(agent, agent.ask()["id"], part(FILE, b"x"), boundary=boundary), 400, "invalid")
-
-
-@pytest.mark.parametrize("end", [b"", b"--frontier", b"--frontie"])
-def test_half_a_file_is_not_taken_for_a_whole_one(agent: Door, end: bytes) -> None:
-    problem(send(agent, agent.ask()["id"], part(FILE, b"x" * 9_000_000), end), 400, "invalid")
-
-
-def test_no_body_at_all_is_refused_too(agent: Door) -> None:
-    path = f"{API}/interrupts/{agent.ask()['id']}/attachments"
-
-    problem(agent.generic("POST", path, content_type=""), 400, "invalid")
-    problem(agent.post(path, b"", content_type="multipart/form-data; boundary=x"), 400, "invalid")
-
-
-@pytest.mark.parametrize("media_type", ["application/json", "text/plain", "application/pdf"])
-def test_an_upload_is_multipart_or_415(agent: Door, media_type: str) -> None:
-    answer = agent.post(f"{API}/interrupts/{agent.ask()['id']}/attachments", b"{}", content_type=media_type)
-
-    assert "multipart/form-data" in problem(answer, 415, "unsupported_media_type")["detail"]
-
-
-def test_with_threads_alone_a_body_is_refused_by_its_length(db: None) -> None:
-    for path, announced, status in (
-        (f"{API}/interrupts/int_1/attachments", 11 * MIB + 1, "413"),
-        (f"{API}/interrupts/int_1/attachments", 11 * MIB, "401"),
-        (f"{API}/interrupts", MIB + 1, "413"),
-        ("/admin/interrupts/interrupt/int_1/change/", 11 * MIB + 1, "413"),
-        ("/admin/login/", MIB + 1, "413"),
-    ):
-        said: list[str] = []
-        environ = {
-            "REQUEST_METHOD": "POST",
-            "PATH_INFO": path,
-            "CONTENT_LENGTH": str(announced),
-            "wsgi.input": Unread(),
-            "wsgi.errors": io.StringIO(),
-            "wsgi.url_scheme": "http",
-            "SERVER_NAME": "localhost",
-            "SERVER_PORT": "80",
-        }
-        application(environ, lambda line, headers, said=said: said.append(line))
-
-        assert said[0].startswith(status), (path, said)
-
-
-class Unread(io.RawIOBase):
-    def read(self, size: int = -1) -> bytes:
-        raise AssertionError("The body was read.")
-
-
-@pytest.fixture
-def question(key: str, server: live.LiveServer) -> str:
-    asked = httpx.post(
-        f"{server.url}{API}/interrupts", json={"reason": "x"}, headers={"Authorization": f"Bearer {key}"}
-    )
-    return str(asked.json()["id"])
-
-
-def zeros(count: int) -> Iterator[bytes]:
-    yield part(FILE, b"")[:-2]
-    for _ in range(count):
-        yield b"0" * MIB
-    yield b"\r\n" + END
-
-
-@pytest.mark.parametrize("how", ["announced", "chunked"])
-def test_a_gigabyte_is_refused_before_it_costs_anything(
-    server: live.LiveServer, key: str, question: str, how: str
-) -> None:
-    assert server.process is not None
-    process = psutil.Process(server.process.pid)
-    before, started = process.memory_info().rss, time.monotonic()
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as line:
-        length = f"Content-Length: {1024 * MIB}" if how == "announced" else "Transfer-Encoding: chunked"
-        line.sendall(
-            f"POST {API}/interrupts/{question}/attachments HTTP/1.1\r\nHost: localhost\r\n"
-            f"Authorization: Bearer {key}\r\n{length}\r\n"
-            f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n\r\n".encode()
-        )
-        try:
-            for piece in zeros(1024):
-                line.sendall(piece if how == "announced" else b"%x\r\n%b\r\n" % (len(piece), piece))
-        except OSError:  # it has heard enough
-            pass
-        answer = line.recv(4096)
-
-    assert answer.startswith(b"HTTP/1.1 413"), answer
-    assert time.monotonic() - started < 10
-    assert process.memory_info().rss - before < 40 * MIB
-
-
-def test_of_forty_files_at_once_twenty_are_taken(server: live.LiveServer, key: str, question: str) -> None:
-    with httpx.Client(headers={"Authorization": f"Bearer {key}"}) as http:
-
-        def upload(number: int) -> int:
-            url = f"{server.url}{API}/interrupts/{question}/attachments"
-            return http.post(url, files={"file": (f"{number}.txt", b"x")}, timeout=60).status_code
-
-        with ThreadPoolExecutor(16) as uploaders:
-            answers = Counter(uploaders.map(upload, range(40)))
-
-    assert answers == {201: 20, 429: 20}
-
-
-def test_a_file_in_chunks_arrives_whole(server: live.LiveServer, key: str, question: str) -> None:
-    with httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {key}"}) as http:
-        sent = http.post(
-            f"{API}/interrupts/{question}/attachments",
-            content=zeros(10),
-            headers={"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"},
-        )
-        assert sent.status_code == 201, sent.text
-
-        assert http.get(sent.json()["attachment"]["url"]).content == b"0" * 10 * MIB
 
 
 # -- Storage ----------------------------------------------------------------------------------------------
