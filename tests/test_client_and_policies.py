@@ -1,7 +1,6 @@
 """The client's gate and the server's policies together: five protected tools in one loop."""
 
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -9,10 +8,11 @@ import jwt
 import pytest
 from hitl_client import HITL, ApprovalSpent, ArgumentsChanged, Denied, Rejected
 
-from tests import live
+from tests import agent_side, live
 from tests.live import LiveServer, Operator
 
 server, key, ann, ada = live.server, live.key, live.ann, live.ada
+hitl = agent_side.hitl
 POLICIES: list[dict[str, Any]] = [
     {"name": "Deleting", "pattern": "delete_*", "require_approval": True, "note": "It cannot be undone."},
     {"name": "Tables stay", "pattern": "drop_*", "deny": True, "note": "Ask the database's owner."},
@@ -29,12 +29,6 @@ def policies(ada: Operator) -> None:
         told = {"X-CSRFToken": ada.http.cookies["csrftoken"]}
         answer = ada.http.post("/api/v1/policies", json=policy, headers=told)
         assert answer.status_code == 201, answer.text
-
-
-@pytest.fixture
-def hitl(server: LiveServer, key: str) -> Iterator[HITL]:
-    with HITL(server.url, key) as client:
-        yield client
 
 
 class Tools:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.drills.sites import Caller, Site, Template
+from tests.drills.callers import Caller
+from tests.drills.sites import Site, Template
 
 
 @pytest.fixture(scope="package")

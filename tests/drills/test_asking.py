@@ -4,7 +4,8 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
-from tests.drills.sites import Caller, counts
+from tests.drills.callers import Caller
+from tests.drills.sites import counts
 
 THREADS = 32
 

@@ -11,7 +11,8 @@ import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.drills.sites import Caller, Site, counts, eventually, positions
+from tests.drills.callers import Caller, positions
+from tests.drills.sites import Site, counts, eventually
 
 ROUNDS = counts(3, 200)
 

@@ -8,7 +8,8 @@ from threading import Barrier
 
 import httpx
 
-from tests.drills.sites import Caller, Site, counts
+from tests.drills.callers import Caller
+from tests.drills.sites import Site, counts
 
 THREADS = 64
 ENDINGS = {f"hitl.interrupt.{verb}" for verb in ("approved", "rejected", "cancelled", "expired")}

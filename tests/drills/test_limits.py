@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.drills.sites import Caller, Site, counts
+from tests.drills.callers import Caller
+from tests.drills.sites import Site, counts
 
 GIGABYTE = 1 << 30
 

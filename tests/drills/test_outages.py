@@ -8,7 +8,8 @@ from functools import partial
 
 import pytest
 
-from tests.drills.sites import Caller, Site, counts, eventually, positions
+from tests.drills.callers import Caller, positions
+from tests.drills.sites import Site, counts, eventually
 from tests.servers import Postgres, Redis, start_postgres, start_redis
 from tests.services import start_or_skip
 

@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import Any
 
-from tests.drills.sites import Caller, Site, counts
+from tests.drills.callers import Caller
+from tests.drills.sites import Site, counts
 
 ASK, DENY, ALLOW = {"require_approval": True}, {"deny": True}, {"allow_auto": True}
 RULES: list[dict[str, Any]] = [

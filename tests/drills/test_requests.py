@@ -6,7 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from tests.drills.sites import Caller, Site
+from tests.drills.callers import Caller
+from tests.drills.sites import Site
 
 NEED = {
     "request_type": "api_key",

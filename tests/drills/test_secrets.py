@@ -16,7 +16,8 @@ import httpx
 import psycopg
 import redis
 
-from tests.drills.sites import Caller, Site, counts
+from tests.drills.callers import Caller
+from tests.drills.sites import Site, counts
 
 THREADS = 64
 PAGES_AT_MOST = counts(100, 1_000)

@@ -14,7 +14,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
-from tests.drills.sites import Caller, Site, counts, eventually, position, positions
+from tests.drills.callers import Caller, position, positions
+from tests.drills.sites import Site, counts, eventually
 
 
 def hear(socket: ClientConnection, within: float = 10) -> dict[str, Any]:

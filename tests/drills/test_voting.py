@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from tests.drills.callers import Caller
 from tests.drills.cast import VOTERS
-from tests.drills.sites import Caller, Site, counts
+from tests.drills.sites import Site, counts
 
 CALLS = 2 * VOTERS  # everybody clicks twice
 FINAL = {"hitl.interrupt.approved": "approved", "hitl.interrupt.rejected": "rejected"}

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.drills.sites import Caller, Site, eventually
+from tests.drills.callers import Caller
+from tests.drills.sites import Site, eventually
 
 
 def timed(agent: Caller, pk: str, timeout: int) -> tuple[float, dict[str, Any]]:
