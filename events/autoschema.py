@@ -4,6 +4,8 @@ from typing import Any
 
 from drf_spectacular.openapi import AutoSchema as SpectacularSchema
 
+LISTS = ("list", "files")
+
 
 class AutoSchema(SpectacularSchema):
     """Show the answers of :func:`events.openapi.describe` as they are: no list of ours is a bare array."""
@@ -13,4 +15,4 @@ class AutoSchema(SpectacularSchema):
 
     def get_operation_id(self) -> str:
         name = str(super().get_operation_id())
-        return f"{name.removesuffix('retrieve')}list" if getattr(self.view, "action", "") == "list" else name
+        return f"{name.removesuffix('retrieve')}list" if getattr(self.view, "action", "") in LISTS else name

@@ -91,6 +91,9 @@ class Subject(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     resolved_at = models.DateTimeField(null=True, blank=True)
 
+    counts_as_open = True
+    """Whether the stream counts it among its open items."""
+
     class Meta:
         abstract = True
 

@@ -1,8 +1,8 @@
 """Django signals for listeners inside the process, sent once the change is committed (contract: Events).
 
-A receiver is called with the subject under its noun (``interrupt`` or ``request``), the ``actor``, and the
-fields of the event's data. What a receiver raises is logged and hurts nobody else. A process that dies
-between commit and signal sends none: what must not be missed reads the event stream.
+A receiver is called with the subject under its noun (``interrupt``, ``request`` or ``run``), the ``actor``,
+and the fields of the event's data. What a receiver raises is logged and hurts nobody else. A process that
+dies between commit and signal sends none: what must not be missed reads the event stream.
 """
 
 from functools import partial
@@ -25,6 +25,15 @@ request_fulfilled = Signal()
 request_rejected = Signal()
 request_cancelled = Signal()
 request_expired = Signal()
+
+run_started = Signal()
+run_step = Signal()
+run_awaiting_human = Signal()
+run_paused = Signal()
+run_resumed = Signal()
+run_completed = Signal()
+run_failed = Signal()
+run_cancelled = Signal()
 
 log = structlog.get_logger(__name__)
 

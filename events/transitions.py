@@ -135,7 +135,7 @@ def _record(transition: Transition, subject: Subject, actor: str, data: dict[str
         actor=actor,
         session_id=subject.session,
         data=data,
-        opens=-1 if transition.final else 0,
+        opens=-1 if transition.final and subject.counts_as_open else 0,
         counts=subject.counts_of_end if transition.final else None,
     )
     signals.after_commit(transition.event, subject, actor, data)

@@ -5,6 +5,7 @@ from django.contrib.admin.apps import AdminConfig
 from django.db.models.signals import post_migrate
 
 from hitl_project import schedule, seeds
+from runs import seeds as models
 
 
 class ProjectConfig(AppConfig):
@@ -17,6 +18,7 @@ class ProjectConfig(AppConfig):
         # Not of this app: Django tells nobody about the migrations of one that has no models.
         post_migrate.connect(schedule.install, sender=apps.get_app_config("django_celery_beat"))
         post_migrate.connect(seeds.install, sender=apps.get_app_config("reviews"))
+        post_migrate.connect(models.install, sender=apps.get_app_config("runs"))
 
 
 class HITLAdminConfig(AdminConfig):

@@ -24,8 +24,9 @@ from interrupts import express as interrupts
 from interrupts.waiting import route as interrupts_route
 from requests_app.waiting import route as requests_route
 from reviews import evaluation
+from runs.waiting import route as runs_route
 
-WAITING = (interrupts_route, requests_route, events_route)
+WAITING = (interrupts_route, requests_route, runs_route, events_route)
 hot_and_django = express.asgi(django_app, (*interrupts.routes, *evaluation.routes))
 
 

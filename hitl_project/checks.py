@@ -8,6 +8,8 @@ from django.core.checks import Error, Tags, register
 from django.core.checks import Warning as CheckWarning
 from django.db import connection
 
+from events import outbound
+
 
 @register(Tags.security)
 def hosts_are_named(app_configs: Any, **kwargs: Any) -> list[Error]:
@@ -100,6 +102,32 @@ def drawn_keys_are_shared(app_configs: Any, **kwargs: Any) -> list[CheckWarning]
             id="hitl.W002",
         )
         for name in settings.HITL_DRAWN
+    ]
+
+
+@register(Tags.security)
+def services_have_addresses(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """What is called with a key must be reached encrypted."""
+    names = ("HITL_OPENAI_URL", "HITL_REPLICATE_URL")
+    told = [outbound.why_no_base(name, getattr(settings, name)) for name in names]
+    if settings.HITL_PUBLIC_URL and outbound.read(settings.HITL_PUBLIC_URL) is None:
+        told.append("HITL_PUBLIC_URL must be the address by which others reach this server.")
+    hint = "Write https, a host and perhaps a path; http for this machine itself alone."
+    return [Error(text, hint=hint, id="hitl.E006") for text in told if text]
+
+
+@register(Tags.security)
+def listed_hosts_can_match(app_configs: Any, **kwargs: Any) -> list[CheckWarning]:
+    """An entry that is not a host never matches, and who wrote it believes that it does."""
+    return [
+        CheckWarning(
+            f"{name} has {host!r}, which is no host: nothing is sent there.",
+            hint="Write hosts as api.example.com or api.example.com:8443, without https:// or a path.",
+            id="hitl.W003",
+        )
+        for name in ("HITL_PROBE_HOSTS", "HITL_RUN_HOSTS")
+        for host in getattr(settings, name)
+        if set(host) & set("/*@?# ")
     ]
 
 

@@ -15,7 +15,9 @@ TOO_LARGE = Problem(413, "too_large", "The body is too large.")
 UNREADABLE = Problem(415, "unsupported_media_type", "This Content-Type cannot be read. Send UTF-8.")
 CHARSETS = ("utf-8", "utf8", "us-ascii")
 UPLOADS = re.compile(
-    r"/attachments$|^/admin/(?:interrupts/interrupt|requests_app/actionrequest)/[^/]+/change/$", re.ASCII
+    r"/attachments$|/sessions/.+/files$"
+    r"|^/admin/(?:interrupts/interrupt|requests_app/actionrequest)/[^/]+/change/$",
+    re.ASCII,
 )
 
 

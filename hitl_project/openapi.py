@@ -10,6 +10,7 @@ from interrupts.openapi import COMPONENTS as INTERRUPT_COMPONENTS
 from requests_app.openapi import COMPONENTS as REQUEST_COMPONENTS
 from reviews.openapi import COMPONENTS as REVIEW_COMPONENTS
 from reviews.policy_openapi import COMPONENTS as POLICY_COMPONENTS
+from runs.openapi import COMPONENTS as RUN_COMPONENTS
 
 COMPONENTS = {
     "Problem": PROBLEM_SCHEMA,
@@ -17,6 +18,7 @@ COMPONENTS = {
     **POLICY_COMPONENTS,
     **INTERRUPT_COMPONENTS,
     **REQUEST_COMPONENTS,
+    **RUN_COMPONENTS,
 }
 
 

@@ -6,6 +6,7 @@ VIEW = {
     *(f"reviews.view_{model}" for model in ("reviewitem", "policy", "grant", "delegation")),
     "interrupts.view_interrupt",
     "requests_app.view_actionrequest",
+    "runs.view_run",
 }
 DECIDE = {
     "reviews.decide_reviewitem",
@@ -21,6 +22,11 @@ ADMINISTER = {
         f"requests_app.{verb}_{model}"
         for verb in ("view", "add", "change", "delete")
         for model in ("requesttemplate", "probe")
+    ),
+    *(
+        f"runs.{verb}_{model}"
+        for verb in ("view", "add", "change", "delete")
+        for model in ("registeredmodel", "modelinput")
     ),
     *(f"django_celery_beat.{verb}_periodictask" for verb in ("view", "change")),
 }

@@ -11,8 +11,11 @@ EVERY = {
     "requests_app.tasks.purge_secrets": 600,
     "reviews.tasks.remind_of_items": 30,
     "reviews.tasks.escalate_items": 30,
+    "runs.tasks.wake_runs": 5,
+    "runs.tasks.wake_answered_runs": 60,
     "agents.tasks.sweep_socket_tickets": 3_600,
     "reviews.tasks.cleanup_resolved_items": 86_400,
+    "runs.tasks.cleanup_runs": 86_400,
 }
 """Seconds between two runs, by task."""
 

@@ -97,6 +97,13 @@ HITL_SECRETS_HOURS = whole_number("HITL_SECRETS_HOURS", 24)
 HITL_RECEIPT_HOURS = whole_number("HITL_RECEIPT_HOURS", 72)
 HITL_REVEAL_SECONDS = whole_number("HITL_REVEAL_SECONDS", 120)
 HITL_PROBE_HOSTS = [host.strip().lower() for host in env.list("HITL_PROBE_HOSTS", default=[]) if host.strip()]
+HITL_RUN_HOSTS = [host.strip().lower() for host in env.list("HITL_RUN_HOSTS", default=[]) if host.strip()]
+HITL_RUN_CALL_SECONDS = whole_number("HITL_RUN_CALL_SECONDS", 60)
+HITL_REPLICATE_TOKEN = env.str("HITL_REPLICATE_TOKEN", "") or env.str("REPLICATE_API_TOKEN", "")
+HITL_REPLICATE_URL = env.str("HITL_REPLICATE_URL", "") or "https://api.replicate.com"
+HITL_OPENAI_KEY = env.str("HITL_OPENAI_KEY", "") or env.str("OPENAI_API_KEY", "")
+HITL_OPENAI_URL = env.str("HITL_OPENAI_URL", "") or "https://api.openai.com/v1"
+HITL_PUBLIC_URL = env.str("HITL_PUBLIC_URL", "").rstrip("/")
 
 # --- Where things are kept -------------------------------------------------------------------------
 
@@ -153,6 +160,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_ALWAYS_EAGER = EMBEDDED
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # nothing waits behind a provider that takes long
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 DJANGO_CELERY_BEAT_TZ_AWARE = True
@@ -186,6 +194,7 @@ INSTALLED_APPS = [
     "reviews",
     "interrupts",
     "requests_app",
+    "runs",
 ]
 
 MIDDLEWARE = [
@@ -246,6 +255,7 @@ CONTENT_SECURITY_POLICY = {
         "script-src": [SELF],
         "style-src": [SELF],
         "img-src": [SELF, "data:"],
+        "media-src": [SELF],
         "font-src": [SELF],
         "connect-src": [SELF],
         "manifest-src": [SELF],
@@ -350,6 +360,7 @@ LOGGING = {
         "celery": {"level": "WARNING"},
         "uvicorn": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
+        "replicate": {"level": "WARNING"},  # at DEBUG it writes the inputs of models
         "httpcore": {"level": "WARNING"},  # at DEBUG it writes what a probed service answers
     },
 }

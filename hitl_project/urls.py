@@ -6,6 +6,8 @@ from django.views.generic import RedirectView
 
 from events.http import API_PREFIXES
 from hitl_project import docs, health, well_known
+from runs import hooks
+from runs.metrics import MetricsViewSet
 
 handler400 = "events.problems.bad_request"
 handler404 = "events.problems.page_not_found"
@@ -16,6 +18,7 @@ api: list[URLPattern | URLResolver] = [
     path("", include("requests_app.urls")),
     path("", include("agents.urls")),
     path("", include("reviews.urls")),
+    path("", include("runs.urls")),
 ]
 
 urlpatterns = [
@@ -25,7 +28,9 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
+    path("metrics", MetricsViewSet.as_view({"get": "retrieve"})),
     path(".well-known/jwks.json", well_known.jwks),
+    path("hooks/runs/<run_id>/<token>", hooks.receive),
     path("docs", docs.page),
     path("docs/problems", docs.problems),
     path("api/v1/schema", docs.schema, name="schema"),

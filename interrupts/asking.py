@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 
 from agents.callers import Caller
 from events.canonical import fingerprint
@@ -26,17 +27,21 @@ REQUESTED = "hitl.interrupt.requested"
 DISABLED = "Human review is switched off on this server (HITL_ENABLED)."
 
 
-def ask(by: Caller, body: dict[str, Any], *, key: str = "") -> tuple[Interrupt, bool]:
+def ask(
+    by: Caller, body: dict[str, Any], *, key: str = "", assignee: User | None = None
+) -> tuple[Interrupt, bool]:
     """Ask a person what *body* says; return the interrupt and whether it is new.
 
     The same agent asking with the same *key* gets the interrupt it made before, however long ago, and
-    with it the decision.
+    with it the decision. *assignee* is whom it is meant for; others may answer it too.
 
     Raises:
         Problem: 400 for a schema or arguments that do not hold, and what :class:`Asking` raises.
     """
     ruling = rules.rule(_call(by, body))
-    return _asking.one(_draft(by, body, ruling, key, fingerprint(body) if key else ""))
+    drafted = _draft(by, body, ruling, key, fingerprint(body) if key else "")
+    drafted.item.assignee = assignee
+    return _asking.one(drafted)
 
 
 def ask_all(

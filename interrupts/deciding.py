@@ -7,17 +7,22 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from events.untrusted import marked
-from interrupts import presentation, selectors, services
+from events.problems import Problem
+from events.untrusted import marked, visible
+from interrupts import presentation, questions, selectors, services
 from interrupts.forms import AnswerForm, ArgumentsForm, InterruptForm, fits_a_form, length_of
 from interrupts.lifecycle import Decision
 from interrupts.models import Interrupt
 from interrupts.serializers import document
+from reviews.attachments import attach
 from reviews.deciding import ItemView
 from reviews.forms import DecisionForm, Verb
 from reviews.grants import Reach
+from reviews.lifecycle import OPEN
 from reviews.models import INTERRUPTS
 from reviews.presentation import arguments, changes, has_long_text
+
+_FILES_AT_ONCE = 10
 
 
 class InterruptView(ItemView):
@@ -34,8 +39,17 @@ class InterruptView(ItemView):
         Verb.REJECT: gettext_lazy("Rejected: %(title)s"),
         Verb.CHANGES: gettext_lazy("Changes asked for: %(title)s"),
         Verb.CANCEL: gettext_lazy("Cancelled: %(title)s"),
+        Verb.ATTACH: gettext_lazy("The file is attached. Nothing was decided yet."),
     }
+    staying = frozenset({Verb.ATTACH})
     item: Interrupt
+    refused: tuple[str, ...] = ()
+    """Why files that came with the form were not taken."""
+
+    @property
+    def question(self) -> questions.RunQuestion | None:
+        """What the server says of it, where a run of its own asks."""
+        return questions.run_question(self.item)
 
     def read(self, pk: str) -> Interrupt:
         return selectors.interrupt(self.caller, pk)
@@ -44,26 +58,47 @@ class InterruptView(ItemView):
         return document(vars(self.item))
 
     def decision_form(self, data: Any = None, **options: Any) -> InterruptForm:
-        shown = [*arguments(self.item.tool_args), *arguments(self.item.data)]
+        attached = {} if self.question else self.item.data
+        shown = [*arguments(self.item.tool_args), *arguments(attached)]
         is_long = has_long_text(self.item.reason, shown)
         return InterruptForm(data, item=self.item, by=self.caller, has_long_text=is_long, **options)
 
     def content_forms(self, data: Any = None) -> dict[str, Any]:
         # Nobody edits what several approve: then the page has no fields to send back.
         edits = data if data and any(name.startswith("argument-") for name in data) else None
-        made = {
-            "arguments_form": (Decision.EDIT, ArgumentsForm, edits),
-            "answer_form": (Decision.RESPOND, AnswerForm, data),
-        }
+        missing, item = self.question.missing if self.question else (), self.item
         return {
-            name: form(sent, interrupt=self.item) if self._takes(decision) else None
-            for name, (decision, form, sent) in made.items()
+            "arguments_form": ArgumentsForm(edits, interrupt=item, missing=missing)
+            if self._takes(Decision.EDIT)
+            else None,
+            "answer_form": AnswerForm(data, interrupt=item) if self._takes(Decision.RESPOND) else None,
         }
+
+    def take_files(self) -> None:
+        """Attach what is uploaded before anything is judged: what is refused need not be uploaded again."""
+        uploads, refused = self.request.FILES.getlist("upload")[:_FILES_AT_ONCE], []
+        if self.request.POST.get("verb") not in (Verb.ATTACH, Verb.APPROVE, Verb.EDIT):
+            return
+        if not self._takes_files() or self.held_by_other:
+            return
+        for upload in uploads:
+            try:
+                attach(self.item, by=self.caller, upload=upload)
+            except Problem as problem:
+                why = problem.extra.get("errors", {}).get("file", [problem.detail])
+                refused += [f"{upload.name}: {text}" for text in why]
+        self.refused = tuple(refused)
 
     def carry_out(self, verb: Verb, form: DecisionForm, note: str, **told: Any) -> bool:
         edits, answer = self.forms["arguments_form"], self.forms["answer_form"]
         reach = form.cleaned_data["grant"]
+        if why := self.refused or self._why_no_file(verb):
+            for text in why:
+                form.add_error("upload", visible(text))
+            return False
         match verb:
+            case Verb.ATTACH if self._takes_files():
+                return True
             case Verb.APPROVE:
                 if edits and edits.is_bound and (not edits.is_valid() or edits.is_changed()):
                     form.add_error(None, _("The arguments were edited. Approve with edits, or undo them."))
@@ -107,26 +142,39 @@ class InterruptView(ItemView):
     def verbs(self) -> dict[str, Any]:
         takes = {decision.value: self._offers(decision) for decision in Decision}
         may_refuse = self.ballot is not None and self.ballot.may_refuse
+        edits, asked = self._takes(Decision.EDIT), self.question
         return {
-            "takes": {**takes, "changes": may_refuse},
+            # Nobody revises what a run asks: whoever wants it otherwise edits it, or rejects it.
+            "takes": {**takes, "changes": may_refuse and not asked},
             "can_allow": takes["approve"] or takes["edit"] or takes["respond"],
-            "lacks_edit": self._takes(Decision.EDIT) and takes["approve"] and not takes["edit"],
+            "lacks_edit": edits and takes["approve"] and not takes["edit"] and not asked,
+            "must_edit": takes["edit"] and not takes["approve"],
+            "nobody_edits": edits and may_refuse and not takes["edit"] and not takes["approve"],
+            "takes_files": self._takes_files() and (takes["edit"] or takes["approve"]),
         }
 
     def shown(self) -> dict[str, Any]:
-        only_said, only_meant = presentation.contradictions(self.item)
-        headline, edited = presentation.headline(self.item), self.item.modifications
+        item, asked, browsing = self.item, self.question, questions.browser_action(self.item)
+        # What the server writes itself counts things: no number in it stands against the arguments.
+        only_said, only_meant = ([], []) if asked else presentation.contradictions(item)
+        headline, in_words = presentation.headline(item), presentation.headline_arguments(item)
+        if asked or browsing:
+            headline, in_words = asked.headline if asked else _("Wants to do this in a browser:"), []
         return {
-            "title": f"{headline} · {marked(self.item.title)}",
+            "title": f"{headline} · {marked(item.title)}",
             "headline": headline,
-            "headline_arguments": presentation.headline_arguments(self.item),
-            "arguments": arguments(self.item.tool_args),
-            "attached": arguments(self.item.data),
+            "headline_arguments": in_words,
+            "question": asked,
+            "browsing": browsing,
+            "files_first": browsing or (asked and asked.is_of_response),
+            "is_multipart": self._takes_files(),
+            "arguments": arguments(item.tool_args),
+            "attached": [] if asked or questions.says_it_twice(item) else arguments(item.data),
             "only_said": only_said,
             "only_meant": only_meant,
-            "edits": [] if edited is None else changes(self.item.tool_args, edited),
-            "suggests_policy": True,
-            "receipt": presentation.receipt(self.item),
+            "edits": [] if item.modifications is None else changes(item.tool_args, item.modifications),
+            "suggests_policy": not asked,
+            "receipt": presentation.receipt(item),
         }
 
     def _offers(self, decision: Decision) -> bool:
@@ -145,6 +193,19 @@ class InterruptView(ItemView):
                 # Who comes before the last agrees that it is answered; the last one writes the answer.
                 takes = takes or (not ballot.is_last and self._takes(Decision.RESPOND))
         return takes and ballot.may_approve
+
+    def _takes_files(self) -> bool:
+        """Say whether files put to this reach the run that asks it."""
+        asked = self.question
+        return asked is not None and not asked.is_of_response and self.item.status in OPEN
+
+    def _why_no_file(self, verb: Verb) -> tuple[str, ...]:
+        if verb == Verb.ATTACH and not self.request.FILES.getlist("upload"):
+            return (_("Choose a file first."),)
+        waits = verb == Verb.APPROVE and self.question is not None and self.question.needs_files_only
+        if waits and not self.item.attachments.filter(added_by__startswith="user:").exists():
+            return (_("The run would ask again: attach the file that is missing, or edit its input."),)
+        return ()
 
     def _takes(self, decision: Decision) -> bool:
         if decision == Decision.EDIT and not fits_a_form(self.item.tool_args):

@@ -1,5 +1,6 @@
 """The forms of an interrupt's page: the arguments to edit, the answer to give."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -7,9 +8,17 @@ from django.utils.translation import gettext_lazy as _
 
 from agents.callers import Caller
 from events.untrusted import pretty, visible
-from interrupts.models import Interrupt
+from interrupts.models import Interrupt, one_line
 from reviews import grants
-from reviews.fields import MISSING, JSONValueField, editable, field_of_schema, field_of_value, same
+from reviews.fields import (
+    MISSING,
+    JSONValueField,
+    OneOfField,
+    editable,
+    field_of_schema,
+    field_of_value,
+    same,
+)
 from reviews.forms import DecisionForm, NamedFieldsForm
 from reviews.grants import Reach
 from reviews.presentation import ONE_BY_ONE
@@ -17,6 +26,7 @@ from reviews.times import duration
 
 _FORM_CHARACTERS = 30_000
 """What a form sends back, perhaps twice and percent-encoded, must fit into one body."""
+_HELP_CHARACTERS = 300
 
 
 def fits_a_form(value: Any) -> bool:
@@ -32,6 +42,7 @@ class InterruptForm(DecisionForm):
     """
 
     grant = forms.ChoiceField(label=_("Allow"), required=False, widget=forms.RadioSelect)
+    upload = forms.FileField(required=False)
 
     def __init__(self, data: Any = None, *, item: Interrupt, by: Caller, **options: Any) -> None:
         super().__init__(data, item=item, **options)
@@ -55,20 +66,45 @@ def length_of(reach: str) -> str:
 
 
 class ArgumentsForm(NamedFieldsForm):
-    """Edit the arguments of a tool call, each in a field of its type; or all of them as JSON."""
+    """Edit the arguments of a tool call, each in a field of its type; or all of them as JSON.
 
-    def __init__(self, *args: Any, interrupt: Interrupt, **options: Any) -> None:
+    What ``args_schema`` describes beside them can be added, what is *missing* first.
+    """
+
+    def __init__(self, *args: Any, interrupt: Interrupt, missing: Iterable[str] = (), **options: Any) -> None:
         self.original: dict[str, Any] = interrupt.tool_args
-        fields = [(name, field_of_value(value, label=visible(name))) for name, value in self.original.items()]
+        described = _described_by(interrupt.args_schema)
+        self.added = _added(described, self.original, list(missing))
+        given = [name for name in self.original if name not in self.added]
+        self.needed = [name for name in missing if name in self.added]
+        self.optional = [name for name in self.added if name not in self.needed]
+        adding = {name: _field_to_add(name, rule) for name, rule in self.added.items()}
+        fields = [
+            *((name, adding[name]) for name in self.needed),
+            *((name, _field_given(name, self.original[name], described.get(name))) for name in given),
+            *((name, adding[name]) for name in self.optional),
+        ]
         super().__init__(*args, fields=fields, prefix="argument", **options)
         for field in self.fields.values():
-            field.widget.attrs["data-original"] = field.initial
+            field.widget.attrs["data-original"] = field.initial or ""
         whole = JSONValueField(
             label=_("All arguments as JSON"), required=False, initial=editable(self.original)
         )
         whole.widget.attrs |= {"rows": min(20, 2 + pretty(self.original).count("\n")), "data-whole": "yes"}
         whole.widget.attrs["data-original"] = whole.initial
         self.fields["whole"] = whole
+
+    def needed_fields(self) -> list[forms.BoundField]:
+        """Return the fields of what is missing."""
+        return [self[str(number)] for number in range(len(self.needed))]
+
+    def given_fields(self) -> list[forms.BoundField]:
+        """Return the fields of what the agent sent."""
+        return [self[str(number)] for number in range(len(self.needed), len(self.names) - len(self.optional))]
+
+    def optional_fields(self) -> list[forms.BoundField]:
+        """Return the fields of what could be added."""
+        return [self[str(number)] for number in range(len(self.names) - len(self.optional), len(self.names))]
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
@@ -93,15 +129,66 @@ class ArgumentsForm(NamedFieldsForm):
         return not same(self.result(), self.original)
 
     def _by_field(self) -> dict[str, Any]:
+        filled = self.values()
+        blank = {name: value for name, value in self.original.items() if name in self.added}
+        now = {**blank, **filled}
         # A value nobody touched is passed on as it is, not as a form would write it.
         return {
-            name: self.original[name] if same(value, self.original[name]) else value
-            for name, value in self.values().items()
+            name: self.original[name] if name in self.original and same(value, self.original[name]) else value
+            for name, value in now.items()
         }
 
     def _whole_is_changed(self) -> bool:
         whole = self.cleaned_data.get("whole", MISSING)
         return whole is not MISSING and not same(whole, self.original)
+
+
+def _described_by(schema: Any) -> dict[str, Any]:
+    """Return the properties that *schema* describes, without those that nothing can be."""
+    found = schema.get("properties") if isinstance(schema, dict) else None
+    return (
+        {name: rule for name, rule in found.items() if rule is not False} if isinstance(found, dict) else {}
+    )
+
+
+def _added(described: dict[str, Any], given: dict[str, Any], missing: list[str]) -> dict[str, Any]:
+    """Return what could be added, those *missing* first, as far as a form has room; a blank value is none."""
+    absent = [name for name in missing if given.get(name) in (None, "")]
+    absent += [name for name in described if name not in given and name not in absent]
+    found, room = {}, _FORM_CHARACTERS - len(pretty(given))
+    for name in absent[: max(0, ONE_BY_ONE - len(given))]:
+        rule = described.get(name, {})
+        room -= len(name) + len(pretty(rule))
+        if room < 0:
+            break
+        found[name] = rule
+    return found
+
+
+def _field_to_add(name: str, rule: Any) -> forms.Field:
+    """Return the field for a value that is not there yet. A default is told, never sent unasked."""
+    words = (
+        {word: text for word, text in rule.items() if word != "default"} if isinstance(rule, dict) else rule
+    )
+    told = _help(rule)
+    if isinstance(rule, dict) and rule.get("default") is not None:
+        told = " ".join([*told.split(), _("Left empty: %s.") % one_line(pretty(rule["default"]), 100)])
+    return field_of_schema(words, required=False, label=visible(name), help_text=visible(told))
+
+
+def _field_given(name: str, value: Any, rule: Any) -> forms.Field:
+    options = {"label": visible(name), "help_text": visible(_help(rule))}
+    choices = rule.get("enum") if isinstance(rule, dict) else None
+    if isinstance(choices, list) and any(same(value, choice) for choice in choices):
+        chosen = field_of_schema({"enum": choices, "default": value}, required=True, **options)
+        return chosen if isinstance(chosen, OneOfField) else field_of_value(value, **options)
+    return field_of_value(value, **options)
+
+
+def _help(rule: Any) -> str:
+    """Return what a schema says of a value, in one line."""
+    text = rule.get("description") if isinstance(rule, dict) else None
+    return one_line(text, _HELP_CHARACTERS) if isinstance(text, str) else ""
 
 
 class AnswerForm(NamedFieldsForm):

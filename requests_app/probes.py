@@ -1,28 +1,24 @@
 """Ask a service whether an answer works, before it is accepted.
 
 Where an answer may go an administrator says twice: by a :class:`Probe`, and by ``HITL_PROBE_HOSTS``, without
-which there are no probes. That list is the control; addresses are not resolved and pinned, since a host on
-it is trusted with the answer itself. The answer stands in a header alone: addresses get into logs.
+which there are no probes (see :mod:`events.outbound`). The answer stands in a header alone: addresses get
+into logs.
 """
 
 import asyncio
-import ipaddress
-import re
-import ssl
-from functools import cache
 from typing import Any
 
 import httpx
 from asgiref.sync import async_to_sync
 from django.conf import settings
 
+from events import outbound
 from events.problems import Problem, invalid
 from requests_app.fields import Field
 from requests_app.models import Probe
 
 SECONDS = 5
 PLACE = "{value}"
-_fit_for_a_header = re.compile(r"[!-~]([ -~]*[!-~])?").fullmatch
 UNAVAILABLE = (
     "The service that checks this value does not answer, so nothing was stored. Try again in a while;"
     " if that does not help, ask an administrator to look at the probe {name}."
@@ -30,19 +26,8 @@ UNAVAILABLE = (
 
 
 def why_not(url: str) -> str:
-    """Say why nothing may be sent to *url*; an empty text when it may."""
-    try:
-        parts = httpx.URL(url)
-    except (httpx.InvalidURL, UnicodeError):
-        return "Write an address like https://api.example.com/v1/account."
-    is_port = parts.port is None or 0 < parts.port < 65_536
-    if parts.userinfo or parts.scheme not in ("http", "https") or not parts.host or not is_port:
-        return "Write an address like https://api.example.com/v1/account."
-    if parts.host.lower() not in settings.HITL_PROBE_HOSTS:
-        return "This host is not in the setting HITL_PROBE_HOSTS."
-    if parts.scheme == "http" and not _is_loopback(parts.host):
-        return "Only https may be used, except on this machine itself."
-    return ""
+    """Say why no probe may go to *url*; an empty text when it may."""
+    return outbound.why_not(url, settings.HITL_PROBE_HOSTS, "HITL_PROBE_HOSTS")
 
 
 def check_answers(fields: list[Field], answers: dict[str, Any]) -> None:
@@ -69,14 +54,16 @@ def check(name: str, value: str) -> str:
     probe = Probe.objects.filter(name=name, is_active=True).first()
     if probe is None or why_not(probe.url):
         return f"This is checked by the probe {name}, which may not be used. Ask an administrator."
-    if not _fit_for_a_header(value):
+    if not outbound.fits_a_header(value):
         return "This has characters that no key has: blanks around it, line ends, accents."
     status = _ask(probe, value)
     return "" if status == probe.expected_status else f"The service refused this value (HTTP {status})."
 
 
 def _ask(probe: Probe, value: str) -> int:
-    client = httpx.AsyncClient(verify=_tls(), trust_env=False, follow_redirects=False, timeout=SECONDS)
+    client = httpx.AsyncClient(
+        verify=outbound.tls(), trust_env=False, follow_redirects=False, timeout=SECONDS
+    )
     headers = {probe.header: probe.template.replace(PLACE, value)}
     try:
         return async_to_sync(_status)(client, probe.url, headers)
@@ -90,15 +77,3 @@ async def _status(client: httpx.AsyncClient, url: str, headers: dict[str, str]) 
     """Return the status alone; asynchronous because only so the whole of it can be given five seconds."""
     async with asyncio.timeout(SECONDS), client, client.stream("GET", url, headers=headers) as answer:
         return answer.status_code
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    return httpx.create_ssl_context(trust_env=False)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -76,8 +76,9 @@ class ItemAdmin(ReadOnlyAdmin):
     page: type[View]
     list_filter: ClassVar[Any] = (StateFilter, PriorityFilter, TypeFilter)
     change_list_template = "hitl/list/page.html"
-    ordering = BY_URGENCY
-    search_fields = ("title",)
+    results_template = "hitl/list/results.html"
+    ordering: ClassVar[Any] = BY_URGENCY
+    search_fields: ClassVar[Any] = ("title",)
     search_help_text = _("Title, tool, agent, session or id")
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -113,6 +114,7 @@ class ItemAdmin(ReadOnlyAdmin):
         told = {
             "list_title": self.list_title,
             "empty_words": self.empty_words,
+            "results_template": self.results_template,
             "figures": self.figures(request),
         }
         response: Any = super().changelist_view(request, {**told, **(extra_context or {})})

@@ -23,6 +23,13 @@ TYPES = {
     "md": ("text", "text/markdown"),
     "csv": ("text", "text/csv"),
     "json": ("text", "application/json"),
+    "mp3": ("mp3", "audio/mpeg"),
+    "wav": ("wav", "audio/wav"),
+    "ogg": ("ogg", "audio/ogg"),
+    "flac": ("flac", "audio/flac"),
+    "m4a": ("mp4", "audio/mp4"),
+    "mp4": ("mp4", "video/mp4"),
+    "webm": ("webm", "video/webm"),
     "zip": ("zip", "application/zip"),
     "docx": ("docx", f"{_OPENXML}wordprocessingml.document"),
     "xlsx": ("xlsx", f"{_OPENXML}spreadsheetml.sheet"),
@@ -34,6 +41,12 @@ _STARTS = {
     "jpeg": rb"\xff\xd8\xff",
     "gif": rb"GIF8[79]a",
     "webp": rb"(?s:RIFF.{4}WEBP)",
+    "mp3": rb"ID3|\xff[\xe2-\xff]",
+    "wav": rb"(?s:RIFF.{4}WAVE)",
+    "ogg": rb"OggS",
+    "flac": rb"fLaC",
+    "mp4": rb"(?s:.{4}ftyp)",
+    "webm": rb"\x1aE\xdf\xa3",
     "zip": rb"PK(\x03\x04|\x05\x06)",
 }
 # An office file is a zip with these inside; names stand in a zip as they are, so nothing is unpacked.
@@ -60,6 +73,12 @@ def checked_type(name: str, content: bytes) -> str:
     if extension == "json":
         _check_json(content)
     return content_type
+
+
+def with_ending(name: str, content: bytes) -> str:
+    """Return *name* with the ending that *content* calls for, where it has none that is on the list."""
+    kind = kind_of(content)
+    return f"{name}.{kind}" if name.rpartition(".")[2].lower() not in TYPES and kind in TYPES else name
 
 
 def kind_of(content: bytes) -> str:

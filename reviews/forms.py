@@ -22,6 +22,7 @@ class Verb(models.TextChoices):
     RESPOND = "respond", _("Send answer")
     FULFILL = "fulfill", _("Fulfill")
     PROGRESS = "progress", _("Save progress")
+    ATTACH = "attach", _("Attach")
     REJECT = "reject", _("Reject")
     CHANGES = "changes", _("Ask for changes")
     CANCEL = "cancel", _("Cancel request")

@@ -29,8 +29,9 @@ def page(rows: QuerySet[Any, Any], query: QueryDict, url: str) -> dict[str, Any]
         rows = rows.filter(id__gt=start) if backwards else rows.filter(id__lt=start)
         # Django takes the child's key for `id`. The planner needs to know the parent's end, too: else it
         # joins the two from the newest on.
-        bound = f"reviews_reviewitem.id {'>' if backwards else '<'} %s"
-        rows = rows.filter(RawSQL(bound, [start], _TRUTH))  # noqa: S611 - the cursor is a parameter
+        for parent in rows.model._meta.all_parents[:1]:
+            bound = f"{parent._meta.db_table}.id {'>' if backwards else '<'} %s"
+            rows = rows.filter(RawSQL(bound, [start], _TRUTH))  # noqa: S611 - the cursor is a parameter
     found = list(rows.order_by("id" if backwards else "-id")[: limit + 1])
     more, found = len(found) > limit, found[:limit]
     if backwards:

@@ -1,8 +1,8 @@
-"""Run the suite twice, on SQLite and on real PostgreSQL and Redis: ``python -m tests [pytest options]``.
+"""Run the suite on SQLite and on real PostgreSQL and Redis: ``python -m tests [pytest options]``.
 
-Browser and client, which do not notice the database, are tried beside SQLite alone.
-
-Both run at the same time where there are two processors; the output of the second follows the first's.
+What does not notice the database is tried beside one of them. The drills, which mostly wait for processes,
+are a part of their own. Parts run at the same time where there are two processors; what they say is printed
+one after another.
 """
 
 import os
@@ -10,52 +10,65 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from types import FrameType
 from xml.etree import ElementTree
 
-RUNS = {"sqlite": "SQLite", "production": "PostgreSQL and Redis"}
 # What pages look like, and the client against its own loopback, has nothing to do with the database.
-ONCE = {"sqlite": [], "production": ["-m", "not browser", "--deselect=client/tests"]}
-STOPPED = {2, 128 + signal.SIGINT, 128 + signal.SIGTERM}  # by ctrl-C or a signal: no second run then
+PARTS = {
+    "SQLite": ("sqlite", ["-m", "not drill", "--deselect=client/tests"]),
+    "PostgreSQL and Redis": ("production", ["-m", "not drill and not browser and not sqlite"]),
+    "Drills on SQLite": ("sqlite", ["-m", "drill"]),
+    "Drills on PostgreSQL and Redis": ("production", ["-m", "drill"]),
+}
+LANES = [["SQLite"], ["PostgreSQL and Redis"], ["Drills on SQLite", "Drills on PostgreSQL and Redis"]]
+NOTHING_CHOSEN = 5
+STOPPED = {2, 128 + signal.SIGINT, 128 + signal.SIGTERM}  # by ctrl-C or a signal: nothing more then
 
 
-class Run:
+class Part:
     """One run of pytest, its output in a file."""
 
-    def __init__(self, backend: str, options: list[str], folder: str) -> None:
-        self.title, self.report = RUNS[backend], Path(folder, f"{backend}.xml")
-        self.output = Path(folder, f"{backend}.txt")
-        command = [
-            sys.executable,
-            "-u",
-            "-m",
-            "pytest",
-            *ONCE[backend],
-            *options,
-            f"--junit-xml={self.report}",
-        ]
+    process: "subprocess.Popen[bytes] | None" = None
+    code: int | None = None
+
+    def __init__(self, title: str, options: list[str], folder: str) -> None:
+        self.title = title
+        self.backend, own = PARTS[title]
+        self.report, self.output = Path(folder, f"{title}.xml"), Path(folder, f"{title}.txt")
+        self.command = [sys.executable, "-u", "-m", "pytest", *own, *options, f"--junit-xml={self.report}"]
+        self.output.touch()
+
+    def run(self) -> int:
+        """Run it to its end; return its exit code."""
         self.process = subprocess.Popen(
-            command,
-            env={**os.environ, "HITL_TEST_BACKEND": backend},
+            self.command,
+            env={**os.environ, "HITL_TEST_BACKEND": self.backend},
             stdout=self.output.open("wb"),
             stderr=subprocess.STDOUT,
         )
+        self.code = self.process.wait()
+        return self.code
 
-    def follow(self) -> int:
-        """Print what it says until it ends; return its exit code."""
+    def follow(self) -> None:
+        """Print what it says until it ends."""
         with self.output.open("rb") as output:
             while True:
                 try:
-                    code = self.process.poll()
+                    ended = self.code is not None
                     sys.stdout.buffer.write(output.read())
                     sys.stdout.flush()
-                    if code is not None:
-                        return code
+                    if ended:
+                        return
                     time.sleep(0.5)
                 except KeyboardInterrupt:  # the terminal has told pytest as well: let it clean up
                     continue
+
+    def stop(self, number: int) -> None:
+        if self.process is not None:
+            self.process.send_signal(number)
 
     def summary(self) -> str:
         if not self.report.exists():
@@ -67,31 +80,46 @@ class Run:
 
 
 def main(options: list[str]) -> int:
-    worst, runs = 0, list[Run]()
-    at_once = (os.cpu_count() or 1) > 1
-
-    def pass_on(number: int, frame: FrameType | None) -> None:
-        for run in runs:
-            run.process.send_signal(number)
-
-    signal.signal(signal.SIGTERM, pass_on)
+    lanes = LANES if (os.cpu_count() or 1) > 1 else [list(PARTS)]
     with tempfile.TemporaryDirectory() as folder:
-        results = []
-        for step, backend in enumerate(RUNS, 1):
-            if not runs or not at_once:
-                runs += [Run(each, options, folder) for each in (RUNS if at_once else [backend])]
-            run = runs[step - 1]
-            say(f"==> tests {step}/{len(RUNS)}: {run.title}")
-            code = run.follow()
-            worst = worst or code
-            results.append(f"{'ok    ' if code == 0 else 'FAILED'}  {run.title}: {run.summary()}")
-            if code in STOPPED:
-                pass_on(signal.SIGTERM, None)
-                break
-        for run in runs:
-            run.process.wait()
-    say("==> tests in all", *results)
-    return worst
+        parts = {title: Part(title, options, folder) for title in PARTS}
+        stopped = threading.Event()
+
+        def pass_on(number: int, frame: FrameType | None) -> None:
+            stopped.set()
+            for part in parts.values():
+                part.stop(number)
+
+        signal.signal(signal.SIGTERM, pass_on)
+        threads = [threading.Thread(target=_run, args=[parts, lane, stopped]) for lane in lanes]
+        for thread in threads:
+            thread.start()
+        for number, part in enumerate(parts.values(), 1):
+            say(f"==> tests {number}/{len(parts)}: {part.title}")
+            part.follow()
+        for thread in threads:
+            thread.join()
+        return report(list(parts.values()))
+
+
+def _run(parts: dict[str, Part], lane: list[str], stopped: threading.Event) -> None:
+    """Run the parts of *lane*, one after another."""
+    for title in lane:
+        if stopped.is_set():
+            parts[title].code = 2
+        elif parts[title].run() in STOPPED:
+            stopped.set()
+
+
+def report(parts: list[Part]) -> int:
+    """Say how it went; return the exit code of it all."""
+    tried = [part for part in parts if part.code != NOTHING_CHOSEN]
+    say(
+        "==> tests in all",
+        *(f"{'ok    ' if part.code == 0 else 'FAILED'}  {part.title}: {part.summary()}" for part in tried),
+    )
+    codes = [part.code or 0 for part in tried] or [NOTHING_CHOSEN]
+    return next((code for code in codes if code), 0)
 
 
 def say(*lines: str) -> None:

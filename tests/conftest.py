@@ -10,12 +10,14 @@ from functools import cache
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from agents import keys
 from agents.models import DEFAULT_SCOPES
+from hitl_project.roles import make as make_roles
 
 API = "/api/v1"
 
@@ -65,6 +67,8 @@ class Door(Client):
 @pytest.fixture
 def make_user(db: None) -> Callable[..., User]:
     def make(name: str, *roles: str) -> User:
+        if not Group.objects.exists():  # a test that commits takes the migrations' rows with it
+            make_roles(apps, None)
         user = User.objects.create(username=name, password=hashed(f"{name}-has-a-password"), is_staff=True)
         user.groups.set(Group.objects.filter(name__in=roles))
         return user

@@ -13,7 +13,8 @@ from agents.models import Agent, Key
 from events.models import Event
 from interrupts.models import Interrupt
 from requests_app.models import ActionRequest, Secret
-from reviews.models import Delegation, Grant, Policy, ReviewItem
+from reviews.models import Attachment, Delegation, Grant, Policy, ReviewItem
+from runs.models import Checkpoint, Run, StepEvent
 from tests.conftest import API, Door
 
 Enter = Callable[[User], Door]
@@ -32,7 +33,10 @@ def let_deadline_pass(interrupt_id: str, *, seconds: int = 1) -> None:
 
 def rows() -> tuple[int, ...]:
     """Count what a call may have written."""
-    models = (ReviewItem, Interrupt, ActionRequest, Secret, Event, Agent, Key, Policy, Grant, Delegation)
+    models = (
+        *(ReviewItem, Interrupt, ActionRequest, Secret, Event, Agent, Key, Policy, Grant, Delegation),
+        *(Run, StepEvent, Checkpoint, Attachment),
+    )
     return tuple(model._base_manager.count() for model in models)
 
 

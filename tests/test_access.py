@@ -5,7 +5,7 @@ A route that is not in the table fails here.
 
 import datetime as dt
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -13,14 +13,18 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from agents import keys
 from agents.models import SCOPES, Agent, Key
 from events.http import API_PREFIXES
+from reviews.attachments import keep_result
 from reviews.models import Attachment, Grant, Policy
+from runs.models import Checkpoint
 from tests.conftest import API, Door
+from tests.runs import attach_to_session, go_on, start
 from tests.steps import Enter, MakeAgent, MakeUser, attach, problem, rows
 
 VIEWERS = {"vic", "carol", "ann", "ada"}
@@ -38,6 +42,8 @@ NEED = {
 }
 ANSWER = {"response_data": {"key": "sk_1"}}
 AWAY = {"substitute": "dan", "starts_at": "2030-07-01T00:00:00Z", "ends_at": "2030-07-15T00:00:00Z"}
+CALL = {"tool": "http", "inputs": {"width": 640}}
+CLICK = {"run_id": "run123", "action_description": "Click the login button"}
 TWO = {"name": "Two", "kind": "request", "require_approval": True, "required_approvals": 2}
 
 
@@ -63,7 +69,7 @@ class Route:
 
     @property
     def of_an_item(self) -> bool:
-        return "<pk>" in self.call or self.call == "POST /approvals"
+        return bool(re.search("<pk>|<attachment_id>|^POST /approvals$", self.call))
 
 
 ROUTES = [
@@ -125,6 +131,27 @@ ROUTES = [
     Route("GET /delegations", "", VIEWERS),
     Route("POST /delegations", "", REVIEWERS, AWAY, 201),
     Route("DELETE /delegations/<pk>", "", REVIEWERS, ok=204),
+    Route("POST /run", "create", NOBODY, {"run_input": CALL}, 202),
+    Route("POST /teams/run", "create", NOBODY, CALL, 202),
+    Route("GET /runs", "read", VIEWERS),
+    Route("GET /runs/active", "read", VIEWERS),
+    Route("GET /runs/<pk>", "read", VIEWERS),
+    Route("GET /runs/<pk>/status", "read", VIEWERS),
+    Route("GET /runs/<pk>/state", "read", VIEWERS),
+    Route("GET /runs/<pk>/steps", "read", VIEWERS),
+    Route("GET /runs/<pk>/wait", "read", VIEWERS),
+    Route("GET /runs/<pk>/files/<attachment_id>", "read", VIEWERS),
+    Route("POST /runs/<pk>/approve", "on_behalf", REVIEWERS, {"user_id": "u", "action": "reject"}),
+    Route("POST /runs/<pk>/pause", "create", REVIEWERS, {}),
+    Route("POST /runs/<pk>/resume", "create", REVIEWERS, {}, first="pause"),
+    Route("DELETE /runs/<pk>", "cancel", REVIEWERS),
+    Route("GET /sessions/<session_id>/active", "read", VIEWERS),
+    Route("GET /sessions/<session_id>/files", "read", VIEWERS),
+    Route("POST /sessions/<session_id>/files", "create", NOBODY, ok=201),
+    Route("GET /sessions/<session_id>/files/<attachment_id>", "read", VIEWERS),
+    Route("GET /approvals/pending", "read", VIEWERS),
+    Route("POST /browser_approvals", "create", NOBODY, CLICK, 201),
+    Route("GET /providers", "read", VIEWERS),
     Route("GET /statistics", "read", VIEWERS),
     Route("GET /events", "stream", AUDITORS),
     Route("POST /ws/ticket", "stream", NOBODY, {}, 201),
@@ -146,7 +173,7 @@ def calls_of_the_resolver() -> Iterator[str]:
     for path, view in walk(get_resolver().url_patterns, ""):
         prefix = next((one for one in API_PREFIXES if path.startswith(f"{one}/")), None)
         if prefix and path != "api/v1/schema":
-            path = path.removeprefix(prefix).replace("<path:", "<")
+            path = path.removeprefix(prefix).replace("<path:", "<").replace("<str:", "<")
             path = re.sub(r"\(\?P(<\w+>)\[\^/\]\+\)", r"\1", path)
             for method in set(view.actions) - {"head"}:
                 yield f"{method.upper()} {path}"
@@ -170,7 +197,13 @@ class House:
         """Return the id of something new that *route* is about: an item, or one of the tables beside it."""
         if route.policy and not Policy.objects.exists():
             assert self.administrator.post_json("/policies", route.policy).status_code == 201
-        make = {"policies": self.make_policy, "grants": self.make_grant, "delegations": self.make_delegation}
+        make: dict[str, Callable[[], str]] = {
+            "policies": self.make_policy,
+            "grants": self.make_grant,
+            "delegations": self.make_delegation,
+            "runs": partial(self.make_run, route),
+            "sessions": self.make_session,
+        }
         return make.get(route.call.split("/")[1], partial(self.make_item, route))()
 
     def make_policy(self) -> str:
@@ -184,6 +217,23 @@ class House:
 
     def make_delegation(self) -> str:
         return str(self.reviewer.post_json("/delegations", AWAY).json()["id"])
+
+    def make_run(self, route: Route) -> str:
+        run_id = start(self.owner, run_input=CALL)
+        assert go_on(run_id).status == "awaiting_human"
+        if route.first:
+            self.do(self.reviewer, f"/runs/{run_id}/{route.first}", {})
+        if "<attachment_id>" in route.call:
+            keep_result("made.txt", b"Done.", agent="janitor", session_id="", added_by=run_id)
+        return run_id
+
+    def make_session(self) -> str:
+        """Return the id of a file in a session that has a run: people see the files of those."""
+        start(self.owner, run_input=CALL, session_id="s")
+        self.owner.ask(session_id="s")
+        answer = attach_to_session(self.owner, "s")
+        assert answer.status_code == 201, answer.content
+        return str(answer.json()["id"])
 
     def make_item(self, route: Route) -> str:
         if route.call.split("/")[1] == "requests":
@@ -211,9 +261,12 @@ class House:
         path = route.call.split(" ")[1].replace("<pk>", interrupt_id)
         path = path.replace("<session_id>", "s").replace("<agent_name>", "janitor")
         if "<attachment_id>" in path:
-            path = path.replace("<attachment_id>", Attachment.objects.get(item_id=interrupt_id).pk)
+            its = Attachment.objects.filter(Q(item_id=interrupt_id) | Q(added_by=interrupt_id))
+            path = path.replace("<attachment_id>", its.values_list("pk", flat=True).first() or interrupt_id)
         if route.method == "GET":
             return door.get_json(path)
+        if path.endswith("/files"):
+            return attach_to_session(door, "s")
         if path.endswith("/attachments"):
             return attach(door, interrupt_id)
         if route.method != "POST":
@@ -221,8 +274,12 @@ class House:
         more = {
             "POST /approvals": {"interrupt_id": interrupt_id},
             "POST /policies": {"name": f"Mine {next(self.names)}"},
+            "POST /runs/<pk>/approve": {"approval_id": self.question_of(interrupt_id)},
         }
         return door.post_json(path, {**(route.body or {}), **more.get(route.call, {})})
+
+    def question_of(self, run_id: str) -> str:
+        return Checkpoint.objects.filter(run_id=run_id).values_list("approval_id", flat=True).first() or ""
 
 
 def key_door(name: str, *scopes: str, **key: Any) -> Door:

@@ -17,6 +17,8 @@ import pytest
 from tests import live
 from tests.live import PATIENCE, ROOT, LiveServer, Operator
 
+pytestmark = pytest.mark.sqlite
+
 key, ann = live.key, live.ann
 REDIS = os.environ.get("REDIS_URL")
 WORKER = ["-m", "celery", "--app", "stripe_errand", "--workdir", "examples", "worker", "--concurrency", "1"]

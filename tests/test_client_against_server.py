@@ -31,6 +31,8 @@ from hitl_client import (
 from tests import agent_side, live
 from tests.live import ROOT, LiveServer, Operator
 
+pytestmark = pytest.mark.sqlite
+
 server, key, ann = live.server, live.key, live.ann
 hitl, session, soon = agent_side.hitl, agent_side.session, agent_side.soon
 

@@ -11,6 +11,8 @@ from hitl_client import HITL, ApprovalSpent, ArgumentsChanged, Denied, Rejected
 from tests import agent_side, live
 from tests.live import LiveServer, Operator
 
+pytestmark = pytest.mark.sqlite
+
 server, key, ann, ada = live.server, live.key, live.ann, live.ada
 hitl = agent_side.hitl
 POLICIES: list[dict[str, Any]] = [

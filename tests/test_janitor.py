@@ -15,6 +15,8 @@ import pytest
 from tests import live
 from tests.live import ROOT, LiveServer, Operator
 
+pytestmark = pytest.mark.sqlite
+
 server, key, ann = live.server, live.key, live.ann
 
 Start = Callable[..., "subprocess.Popen[str]"]

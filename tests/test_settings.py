@@ -18,6 +18,8 @@ from hitl_project.settings import whole_number
 from tests.conftest import Door
 from tests.steps import event_types
 
+pytestmark = pytest.mark.sqlite
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -170,7 +170,8 @@ def test_a_listener_may_go_on_at_once(agent: Door, as_ann: Door, commit: Commit)
 def test_every_kind_of_event_with_a_signal_names_its_signal() -> None:
     assert signals.BY_EVENT_TYPE["hitl.interrupt.approved"] is signals.interrupt_approved
     assert signals.BY_EVENT_TYPE["hitl.request.in_review"] is signals.request_in_review
-    assert len(signals.BY_EVENT_TYPE) == 12
+    assert signals.BY_EVENT_TYPE["hitl.run.awaiting_human"] is signals.run_awaiting_human
+    assert len(signals.BY_EVENT_TYPE) == 20
 
 
 def _caller_of(name: str) -> Any:

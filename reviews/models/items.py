@@ -233,13 +233,21 @@ class ReviewItem(Subject):
 
 
 class Attachment(models.Model):
-    """Be a file that the asking agent or a person put to an item; ``added_by`` is the actor of its event.
+    """Be a file that the asking agent or a person put to an item, or to a session of an agent's.
 
+    ``added_by`` is the actor of its event. ``agent`` and ``session_id`` are those of a file of a session,
+    which runs may use; once it is shown to somebody it belongs to the item that shows it, too.
     The bytes are in the storage ``attachments``, under a name made from the id and never from the caller's.
     """
 
     id = models.CharField(primary_key=True, max_length=32)
-    item = models.ForeignKey(ReviewItem, on_delete=models.CASCADE, related_name="attachments")
+    item = models.ForeignKey(
+        ReviewItem, null=True, blank=True, on_delete=models.CASCADE, related_name="attachments"
+    )
+    agent = models.ForeignKey(
+        Agent, null=True, blank=True, on_delete=models.CASCADE, related_name="files", db_index=False
+    )
+    session_id = models.CharField(max_length=255, blank=True)
     name = models.CharField(max_length=200)
     content_type = models.CharField(max_length=100)
     size = models.PositiveIntegerField()
@@ -248,7 +256,19 @@ class Attachment(models.Model):
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        indexes = [models.Index(fields=["added_by", "size"], name="attachment_by_adder")]
+        constraints = [
+            models.CheckConstraint(
+                name="attachment_has_a_place", condition=Q(item__isnull=False) | Q(agent__isnull=False)
+            )
+        ]
+        indexes = [
+            models.Index(fields=["added_by", "size"], name="attachment_by_adder"),
+            models.Index(
+                fields=["agent", "session_id", "id"],
+                name="attachment_by_session",
+                condition=Q(agent__isnull=False),
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -1,11 +1,19 @@
 """One site that all drills share, and sites of their own for those that break things."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.drills.callers import Caller
 from tests.drills.sites import Site, Template
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker("drill")
 
 
 @pytest.fixture(scope="package")

@@ -16,6 +16,7 @@ from django_celery_beat.schedulers import DatabaseScheduler
 from events import jobs
 from hitl_project.celery import app
 from hitl_project.server import OPTIONS, Server, application
+from runs import leases
 
 log = structlog.get_logger(__name__)
 
@@ -61,6 +62,7 @@ def _tick(stop: threading.Event) -> None:
             close_old_connections()
             if scheduler is None:
                 jobs.release_all()
+                leases.release_all()
                 jobs.beat()  # the first scheduled one comes after its interval
                 scheduler = DatabaseScheduler(app=app)
             pause = min(scheduler.tick(), 1.0)

@@ -19,8 +19,8 @@ export function liveDiff(form) {
       field.closest("[data-field]").classList.toggle("is-edited", edited.includes(field));
     }
     box.hidden = edited.length === 0;
-    edit.hidden = edited.length === 0;
-    edit.classList.toggle("primary", edited.length > 0);
+    edit.hidden = Boolean(approve) && edited.length === 0;
+    edit.classList.toggle("primary", !edit.hidden);
     if (approve) approve.hidden = edited.length > 0;
   }
 

@@ -21,7 +21,7 @@ export function liveList(place) {
     const fresh = latest.getElementById("results");
     if (!fresh) return;
     showWaiting(fresh.dataset);
-    showFigures(latest);
+    ["figures", "tabs"].forEach((id) => showAnew(id, latest));
     const rows = new Map(rowsOf(latest).map((row) => [row.dataset.id, row]));
     const gone = new Map([...fresh.querySelectorAll("#gone tr")].map((row) => [row.dataset.id, row]));
     for (const row of rowsOf(document)) {
@@ -84,9 +84,9 @@ function waitForNext(place) {
   addEventListener("pageshow", () => wait(false));
 }
 
-function showFigures(page) {
-  const [old, fresh] = [document.getElementById("figures"), page.getElementById("figures")];
-  if (old && fresh) old.replaceWith(document.importNode(fresh, true));
+function showAnew(id, page) {
+  const [old, fresh] = [document.getElementById(id), page.getElementById(id)];
+  if (old && fresh && !old.contains(document.activeElement)) old.replaceWith(document.importNode(fresh, true));
 }
 
 const results = () => document.getElementById("results");

@@ -5,10 +5,11 @@ import { connect } from "./connection.js";
 import { liveList } from "./list.js";
 import { liveDecision } from "./decision.js";
 import { liveOverview } from "./overview.js";
+import { liveRun } from "./run.js";
 import { closeMenusOutside } from "./menu.js";
 import { toastMessages } from "./toast.js";
 
-const live = { list: liveList, decision: liveDecision, overview: liveOverview };
+const live = { list: liveList, decision: liveDecision, overview: liveOverview, run: liveRun };
 
 keepTimesRight();
 closeMenusOutside();

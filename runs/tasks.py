@@ -1,0 +1,30 @@
+"""The clock's and the messages' way into runs."""
+
+from celery import shared_task
+
+from events import jobs
+from runs import advance, services
+
+
+@shared_task
+def advance_run(run_id: str) -> None:
+    """Take one run a step on, or several where none has to wait."""
+    advance.advance(run_id)
+
+
+@shared_task
+def wake_runs() -> None:
+    """Every 5 s: have somebody look at the runs that are due, and at those that were just answered."""
+    advance.wake()
+
+
+@shared_task
+def wake_answered_runs() -> None:
+    """Every minute: the same for every answer that nobody has read."""
+    advance.wake_all()
+
+
+@shared_task
+def cleanup_runs() -> None:
+    """Daily: delete the runs that ended long ago, and files of sessions; the record stays."""
+    jobs.once("cleanup_runs", services.cleanup, every=86_400, lease=3_600)
