@@ -270,6 +270,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.serve()
 
+    def do_DELETE(self) -> None:
+        self.serve()
+
     def serve(self) -> None:
         sent = self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}"
         is_file = self.headers.get("Content-Type", "").startswith("multipart/form-data; boundary=")

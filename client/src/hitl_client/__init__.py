@@ -9,6 +9,9 @@
     request = hitl.request_action("api_key", "A key for Stripe", "To read invoices.", required_fields={…})
     with hitl.secrets(request) as values: ...
 
+    run = hitl.start_run({"tool": "http", "inputs": {"url": "…"}}, session_id="photos-7")
+    run = hitl.wait_run(run.id)
+
 `mode="wait"` stays until a person has decided. `mode="raise"` ends the run with `InterruptSignal`; run it
 again after the decision, and the same call finds it (`session`, `durable`). Errors are drawn in
 `hitl_client.errors`.
@@ -35,11 +38,13 @@ from hitl_client.errors import (
 )
 from hitl_client.models import (
     ActionRequest,
+    ActiveSession,
     Decision,
     Event,
     Feedback,
     Interrupt,
     PolicyAnswer,
+    Run,
     Secrets,
     Status,
 )
@@ -48,6 +53,7 @@ from hitl_client.runs import Completed, Pending, durable, session
 __all__ = [
     "HITL",
     "ActionRequest",
+    "ActiveSession",
     "ApprovalSpent",
     "ArgumentsChanged",
     "AsyncHITL",
@@ -66,6 +72,7 @@ __all__ = [
     "PolicyAnswer",
     "ProblemError",
     "Rejected",
+    "Run",
     "Secrets",
     "SecretsGone",
     "SecretsLeased",

@@ -31,7 +31,8 @@ from hitl_client.runs import Ordinals, Scope, canonical, current_run, replay_key
 
 HOLD_SECONDS = 30
 NOT_APPROVED = {"rejected": Rejected, "expired": Expired, "cancelled": Cancelled}
-OPEN = {"pending", "in_review"}
+OPEN = {"pending", "in_review", "queued", "running", "awaiting_human", "paused"}
+KINDS = {"har": "requests", "run": "runs"}
 
 
 class Options(TypedDict, total=False):
@@ -134,7 +135,7 @@ class Calls:
         return Feedback.of(decision if decision.status == "rejected" else settled(decision))
 
     def get(self, item_id: str) -> Flow[Interrupt]:
-        """Return the interrupt or request with its history; 404 if it is not this agent's."""
+        """Return the interrupt or request with its history, or the run; 404 if it is not this agent's."""
         return self.send(Call("GET", path_of(item_id)))
 
     def find(self, key: str) -> Flow[Interrupt | None]:
@@ -156,9 +157,7 @@ class Calls:
     def attach(self, item_id: str, path: str | os.PathLike[str]) -> Flow[dict[str, Any]]:
         """Add a file to an open interrupt or request; return {id, name, content_type, size, sha256, …}."""
         file = Path(path)
-        sent = (file.name, file.read_bytes())
-        call = Call("POST", path_of(item_id, "attachments"), file=sent, repeatable=False)
-        item = yield from self.send(call)
+        item = yield from self.send(attaching(item_id, (file.name, file.read_bytes())))
         return dict(item["attachment"])
 
     def download(self, item_id: str, attachment_id: str) -> Flow[bytes]:
@@ -206,11 +205,11 @@ class Calls:
                 yield Pause(1)
 
     def page(self, kind: str, filters: Json) -> Flow[Any]:
-        """Return one page of interrupts or requests, {results, next, previous}."""
+        """Return one page of interrupts, requests or runs, {results, next, previous}."""
         return self.send(Call("GET", kind, params=filters))
 
     def keyed(self, kind: str, key: str) -> Flow[Interrupt | None]:
-        """Return the interrupt or request that was created with this key, if any."""
+        """Return the interrupt, request or run that was created with this key, if any."""
         found = yield from self.page(kind, {"key": key, "limit": 1})
         return found["results"][0] if found["results"] else None
 
@@ -261,7 +260,12 @@ class Calls:
         """Create the item or find the one of an earlier run; return it as `put` does."""
         if question.key and question.scope == self._own_scope and not question.options.get("key"):
             log.warning("Asked without session_id, run_id or key: another process will not find the answer")
-        item = yield from self._create(question)
+        item = yield from self.create(question)
+        settled_one = yield from self.stay(question, item)
+        return settled_one
+
+    def stay(self, question: Question, item: Interrupt) -> Flow[Interrupt]:
+        """Stay with an item that was created or found, as its mode says."""
         if item["status"] not in OPEN or question.mode == "ask":
             return item
         timeout = question.options.get("wait_timeout")
@@ -295,14 +299,16 @@ class Calls:
         run = current_run.get()
         return run.ordinals if run else self._ordinals
 
-    def _create(self, question: Question) -> Flow[Interrupt]:
+    def create(self, question: Question) -> Flow[Interrupt]:
+        """Create the item or find the one of an earlier run, and return it as it stands."""
         kind, body = question.kind, question.body
         key = question.key or uuid.uuid4().hex  # makes sending it again harmless, and no more
         call = Call("POST", kind, body=body, headers={"Idempotency-Key": key})
         try:
             item: Interrupt = yield from self.send(call)
         except ProblemError as refusal:
-            earlier = (yield from self.keyed(kind, key)) if refusal.status == 422 else None
+            listed = "requests" if kind == "requests" else "interrupts"
+            earlier = (yield from self.keyed(listed, key)) if refusal.status == 422 else None
             if earlier is None:
                 raise
             # A re-run may word its question otherwise; what counts is what the decision was about.
@@ -314,8 +320,13 @@ class Calls:
 
     def once(self, item_id: str, verb: str, body: Json, *, done: str) -> Flow[Interrupt]:
         """Do what may be done once; done already is no mistake: the first answer may have been lost."""
+        item = yield from self.send_once(Call("POST", path_of(item_id, verb), body=body), done)
+        return item
+
+    def send_once(self, call: Call, done: str) -> Flow[Interrupt]:
+        """Send what may be done once; `done` is the code of the refusal that says it was."""
         try:
-            item: Interrupt = yield from self.send(Call("POST", path_of(item_id, verb), body=body))
+            item: Interrupt = yield from self.send(call)
         except ProblemError as refusal:
             if refusal.code != done or refusal.current is None:
                 raise
@@ -358,8 +369,13 @@ def next_cursor(page: Json) -> str | None:
 
 
 def kind_of(item_id: str) -> str:
-    """Tell by its id what an item is: "interrupts" or "requests"."""
-    return "requests" if item_id.startswith("har_") else "interrupts"
+    """Tell by its id what an item is: "interrupts", "requests" or "runs"."""
+    return KINDS.get(item_id.partition("_")[0], "interrupts")
+
+
+def attaching(item_id: str, file: tuple[str, bytes]) -> Call:
+    """Return the call that adds a file; sent again, it would add it twice."""
+    return Call("POST", path_of(item_id, "attachments"), file=file, repeatable=False)
 
 
 def path_of(item_id: str, verb: str = "") -> str:

@@ -20,6 +20,7 @@ from hitl_client.gate import Gate, GateOptions, awaitable_gate, blocking_gate
 from hitl_client.models import ActionRequest, Event, Interrupt, Secrets
 from hitl_client.policies import PolicyCalls
 from hitl_client.runs import session
+from hitl_client.workflows import RunCalls
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -27,7 +28,7 @@ Tool: TypeAlias = Callable[..., Any]
 T = TypeVar("T")
 
 
-class AgentCalls(ActionCalls, PolicyCalls):
+class AgentCalls(ActionCalls, PolicyCalls, RunCalls):
     """All calls of one agent."""
 
 
@@ -170,6 +171,16 @@ class HITL(Client):
     wait_request = blocking(ActionCalls.wait_request)
     reveal = blocking(ActionCalls.reveal)
     ack = blocking(ActionCalls.ack)
+    start_run = blocking(RunCalls.start_run)
+    get_run = blocking(RunCalls.get_run)
+    wait_run = blocking(RunCalls.wait_run)
+    pause_run = blocking(RunCalls.pause_run)
+    resume_run = blocking(RunCalls.resume_run)
+    cancel_run = blocking(RunCalls.cancel_run)
+    active = blocking(RunCalls.active)
+    upload = blocking(RunCalls.upload)
+    download_file = blocking(RunCalls.download_file)
+    request_browser_approval = blocking(RunCalls.request_browser_approval)
 
     def list(self, **filters: str | int | bool | None) -> Iterator[Interrupt]:
         """Yield this agent's interrupts, newest first, page by page.
@@ -292,6 +303,16 @@ class AsyncHITL(Client):
     wait_request = awaitable(ActionCalls.wait_request)
     reveal = awaitable(ActionCalls.reveal)
     ack = awaitable(ActionCalls.ack)
+    start_run = awaitable(RunCalls.start_run)
+    get_run = awaitable(RunCalls.get_run)
+    wait_run = awaitable(RunCalls.wait_run)
+    pause_run = awaitable(RunCalls.pause_run)
+    resume_run = awaitable(RunCalls.resume_run)
+    cancel_run = awaitable(RunCalls.cancel_run)
+    active = awaitable(RunCalls.active)
+    upload = awaitable(RunCalls.upload)
+    download_file = awaitable(RunCalls.download_file)
+    request_browser_approval = awaitable(RunCalls.request_browser_approval)
 
     def list(self, **filters: str | int | bool | None) -> AsyncIterator[Interrupt]:
         """As `HITL.list`."""

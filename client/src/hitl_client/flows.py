@@ -34,7 +34,7 @@ T = TypeVar("T")
 class Call:
     """A request. The server may hold its answer for `held` seconds, and take `seconds` to give it."""
 
-    method: Literal["GET", "POST"]
+    method: Literal["GET", "POST", "DELETE"]
     path: str
     params: Mapping[str, Any] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None

@@ -203,3 +203,72 @@ class Event:
         """Read an event, whatever later servers add to it."""
         known: dict[str, Any] = {name: row.get(name) for name in cls.__dataclass_fields__}
         return cls(**known)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of the server's: one call of a tool, taken through its reviews.
+
+    While it waits for a person, `approval_id` is the interrupt that asks, `checkpoint` why it does,
+    `pending_actions` what can be answered and `checkpoint_context` what is shown beside it. `files` are
+    what the tool sent as files, {id, name, content_type, size, sha256}; `error` is {code, message,
+    suggestion, step}.
+    """
+
+    id: str
+    status: str
+    step: str = ""
+    result: Any = None
+    files: tuple[dict[str, Any], ...] = ()
+    error: dict[str, Any] | None = None
+    session_id: str = ""
+    approval_id: str | None = None
+    checkpoint: str | None = None
+    pending_actions: tuple[str, ...] = ()
+    checkpoint_context: dict[str, Any] | None = None
+    item: Interrupt = field(default_factory=dict, repr=False)
+
+    @property
+    def is_completed(self) -> bool:
+        """Whether it has come to its end as was wanted: `result` and `files` are there."""
+        return self.status == "completed"
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is completed, failed or cancelled."""
+        return self.status in ("completed", "failed", "cancelled")
+
+    @classmethod
+    def of(cls, item: Interrupt) -> Self:
+        """Read a run as the server tells it, whatever later servers add to it."""
+        return cls(
+            id=item["id"],
+            status=item["status"],
+            step=item.get("step") or "",
+            result=item.get("result"),
+            files=tuple(item.get("files") or ()),
+            error=item.get("error"),
+            session_id=item.get("session_id") or "",
+            approval_id=item.get("approval_id"),
+            checkpoint=item.get("checkpoint"),
+            pending_actions=tuple(item.get("pending_actions") or ()),
+            checkpoint_context=item.get("checkpoint_context"),
+            item=item,
+        )
+
+
+@dataclass(frozen=True)
+class ActiveSession:
+    """What a client that comes back needs: the run under way, what waits for people, and the files."""
+
+    session_id: str
+    run: Run | None
+    approvals: tuple[Interrupt, ...]
+    files: tuple[dict[str, Any], ...]
+
+    @classmethod
+    def of(cls, said: Mapping[str, Any]) -> Self:
+        """Read a session as the server tells it."""
+        run = said.get("active")
+        approvals, files = said.get("approvals") or (), said.get("files") or ()
+        return cls(said["session_id"], Run.of(run) if run else None, tuple(approvals), tuple(files))

@@ -9,12 +9,16 @@ from typing import Any, Literal
 from hitl_client.runs import Scope
 
 Json = Mapping[str, Any]
-MODES = {"interrupts": ("wait", "raise"), "requests": ("wait", "raise", "ask")}
+MODES = {
+    "interrupts": ("wait", "raise"),
+    "requests": ("wait", "raise", "ask"),
+    "browser_approvals": ("wait", "raise"),
+}
 
 
 @dataclass(frozen=True)
 class Question:
-    """An interrupt or request as it is to be sent. `key` finds it again; None where no later call could."""
+    """An item as it is to be sent. `key` finds it again; None where no later call could."""
 
     kind: str
     body: dict[str, Any]
@@ -53,4 +57,10 @@ def _errand(request: Json) -> list[Any]:
     return [*words, request.get("required_fields") or {}, request.get("context") or {}]
 
 
-SUBJECTS = {"interrupts": _question, "requests": _errand}
+def _browser_action(asked: Json) -> list[Any]:
+    """What an agent is about to do in a browser, read from what is sent or from the interrupt it became."""
+    action = asked.get("action_description") or (asked.get("data") or {}).get("action")
+    return ["browser", action, asked.get("browser_context") or asked.get("tool_args") or {}]
+
+
+SUBJECTS = {"interrupts": _question, "requests": _errand, "browser_approvals": _browser_action}
