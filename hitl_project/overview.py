@@ -54,7 +54,6 @@ def _runs() -> dict[str, Any]:
         "waiting": _count(Run.objects.filter(status=RunStatus.AWAITING_HUMAN)),
         "paused": _count(Run.objects.filter(status=RunStatus.PAUSED)),
         "failed": _count(Run.objects.filter(status=RunStatus.FAILED, resolved_at__gte=lately)),
-        "totals": counted,
         "stops": run_figures.stops(counted),
         "failures": run_figures.failures(counted),
     }

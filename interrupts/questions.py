@@ -113,15 +113,15 @@ class RunQuestion:
 
     @property
     def needs_files_only(self) -> bool:
-        """Say whether an approval does, once the files that are missing have been put to it."""
+        """Say whether an approval is enough, once the files that are missing have been put to it."""
         return self.is_blocked and self.may_approve
 
 
 def run_question(interrupt: Interrupt) -> RunQuestion | None:
     """Return what the server says of *interrupt*, where a run of its own asks it.
 
-    An agent can write the same into its ``data``. Only what has a checkpoint, and was not revised since, are
-    the server's own words.
+    An agent can write the same into its ``data``. They are the server's own words only where there is a
+    checkpoint, and nothing was revised since.
     """
     checkpoint = getattr(interrupt, "checkpoint", None) if "checkpoint" in interrupt.data else None
     if checkpoint is None or checkpoint.kind == BROWSER_ACTION or interrupt.revision > 1:

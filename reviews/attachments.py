@@ -1,4 +1,4 @@
-"""Files that are put to an item: written, read and deleted (contract: attachments)."""
+"""Files that are put to an item or a session, or made by a run: written, read and deleted."""
 
 import datetime as dt
 import hashlib

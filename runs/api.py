@@ -98,8 +98,8 @@ class RunViewSet(CallerViewSet):
             subject_id=run.pk, type=services.STARTED
         )
         cursor = f"{stream_of(run.stream).epoch}:{before - 1}"
-        root = request.build_absolute_uri(request.path)
-        root = root[: root.index(request.path) + len(request.path.split("/run")[0].split("/teams")[0])]
+        prefix = request.path.removesuffix("/run").removesuffix("/teams")  # one of the API's
+        root = request.build_absolute_uri(prefix)
         return Response(
             {
                 "run_id": run.pk,

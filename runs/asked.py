@@ -1,7 +1,8 @@
 """What an agent asks for with ``run_input``: which tool, which model, with what.
 
-The native form names ``tool``, ``model``, ``prompt``, ``inputs`` and ``example_input``. The form of the
-second seed's callers names a tool by the key of ``agent_tool_config`` and the rest in its ``data``.
+The native form names ``tool``, ``model``, ``prompt``, ``inputs`` and ``example_input``; without a
+tool it is ``http``. Another form names the tool by the key of ``agent_tool_config``, all else in its
+``data``.
 """
 
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ def read(run_input: dict[str, Any]) -> Asked:
     """Read *run_input*, which has been checked against ``SCHEMA``.
 
     Raises:
-        Problem: 400 for a tool that there is not, more than one, or a configuration that is none.
+        Problem: 400 for a tool that does not exist, more than one, or a configuration that is none.
     """
     tool, config = _tool(run_input)
     provider = providers.provider_of(tool)
@@ -65,7 +66,7 @@ def read(run_input: dict[str, Any]) -> Asked:
 
 
 def _tool(run_input: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return the name of the tool, and its configuration where the seed's form has one."""
+    """Return the name of the tool, and its configuration where ``agent_tool_config`` has one."""
     configs = run_input.get("agent_tool_config", {})
     named = run_input.get("tool", "").strip()
     if not named and len(configs) > 1:

@@ -21,7 +21,7 @@ RUN = body(
     session_id=LABEL,
     hitl_config=config.SCHEMA,
 )
-TEAM_RUN = {**asked.SCHEMA, "examples": [_RUN_INPUT], "properties": {**asked.SCHEMA["properties"]}}
+TEAM_RUN = {**asked.SCHEMA, "examples": [_RUN_INPUT]}
 """The run's input as the whole body; a body with ``run_input`` is read as :data:`RUN`."""
 
 APPROVE = body(

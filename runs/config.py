@@ -1,7 +1,8 @@
 """What an agent may say about people in its run, and whom that has asked at each step.
 
 The configuration can ask for more people than the rules of the house, never for fewer: what is missing or
-wrong is asked about whatever it says, and what a tool policy wants asked is asked (see :mod:`runs.steps`).
+wrong is asked about, or fails the run where the step is not allowed, and what a tool policy wants asked is
+asked (see :mod:`runs.steps`).
 """
 
 from collections.abc import Iterable

@@ -77,9 +77,9 @@ def note(run: Run, **columns: Any) -> bool:
     return True
 
 
-def put_off(run: Run, seconds: float, **columns: Any) -> bool:
-    """Give *run* back, to be taken up again in *seconds*."""
-    return note(run, due_at=Now() + dt.timedelta(seconds=seconds), **columns, **NOBODY)
+def put_off(run: Run, seconds: float, **columns: Any) -> None:
+    """Give *run* back, to be taken up again in *seconds*; nothing to do where the lease is lost."""
+    note(run, due_at=Now() + dt.timedelta(seconds=seconds), **columns, **NOBODY)
 
 
 def release_all() -> None:

@@ -2,7 +2,7 @@
 
 queued ── begin ──▶ running ── ask ──▶ awaiting_human ── continue ──▶ running ── complete ──▶ completed
     any of these three ── pause ──▶ paused ── resume ──▶ running, or awaiting_human where a question is open
-    running, awaiting_human ── fail ──▶ failed ── retry ──▶ running
+    whatever has not ended ── fail ──▶ failed ── retry ──▶ running
     whatever has not ended ── cancel ──▶ cancelled
 
 created → information_review → payload_review → api_call → response_review → completed
@@ -33,7 +33,7 @@ class Step(TextChoices):
 
 
 REVIEWS = (Step.INFORMATION_REVIEW, Step.PAYLOAD_REVIEW, Step.RESPONSE_REVIEW)
-"""The steps at which a person may be asked."""
+"""The steps that are there to ask a person; the call itself may be asked about, too."""
 
 
 def next_step(step: str) -> Step:
@@ -51,7 +51,7 @@ _RUNS = frozenset({RunStatus.RUNNING})
 _PAUSED = frozenset({RunStatus.PAUSED})
 
 BEGIN = Transition("begin", frozenset({RunStatus.QUEUED}), "hitl.run.step", RunStatus.RUNNING)
-STEP = Transition("step", _RUNS | _PAUSED, "hitl.run.step")  # a step under way ends before the pause
+STEP = Transition("step", _RUNS | _PAUSED, "hitl.run.step")  # a pause lets the step under way end
 ASK = Transition("ask", _RUNS, "hitl.run.awaiting_human", RunStatus.AWAITING_HUMAN)
 CONTINUE = Transition("continue", _WAITS, "hitl.run.resumed", RunStatus.RUNNING)
 COMPLETE = Transition("complete", _RUNS, "hitl.run.completed", RunStatus.COMPLETED, final=True)

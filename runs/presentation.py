@@ -41,7 +41,7 @@ STEPS: dict[str, Any] = {
 KINDS: dict[str, Any] = {
     CheckpointKind.INFORMATION_REVIEW: gettext_lazy("Are the inputs right?"),
     CheckpointKind.PAYLOAD_SUGGESTION: gettext_lazy("Is the payload right?"),
-    CheckpointKind.VALIDATION_REVIEW: gettext_lazy("Something has to be put right"),
+    CheckpointKind.VALIDATION_REVIEW: gettext_lazy("Something was found: is the payload right?"),
     CheckpointKind.EXECUTION_APPROVAL: gettext_lazy("May it be called?"),
     CheckpointKind.RESPONSE_REVIEW: gettext_lazy("Is the response good?"),
     CheckpointKind.BROWSER_ACTION: gettext_lazy("May the agent do this in a browser?"),
@@ -63,6 +63,7 @@ ANSWERS: dict[str, tuple[str, Any]] = {
     "edit": ("pencil", gettext_lazy("approved with edits")),
     "reject": ("cross", gettext_lazy("rejected")),
     "cancel": ("slash", gettext_lazy("taken back")),
+    "gone": ("slash", gettext_lazy("lapsed: revised or deleted meanwhile")),
 }
 _STATES = {
     RunStatus.AWAITING_HUMAN: "waits",

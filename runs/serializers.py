@@ -85,7 +85,7 @@ def step(row: StepEvent) -> dict[str, Any]:
 def checkpoint(row: Checkpoint) -> dict[str, Any]:
     """Return one question, and its answer where there is one."""
     answer, settled_at = row.answer, row.settled_at
-    if row.kind == CheckpointKind.BROWSER_ACTION and row.interrupt:  # no run waits for it, and settles it
+    if row.kind == CheckpointKind.BROWSER_ACTION and row.interrupt:  # no run reads the answer
         settled_at = settled_at or row.interrupt.resolved_at
         said = {"action": row.interrupt.status, "by": row.interrupt.resolved_by}
         answer = answer or (said if settled_at else {})

@@ -53,7 +53,7 @@ def start(by: Caller, body: dict[str, Any], *, key: str = "", gated: bool = True
     The run of the same agent that is under way in the same session is cancelled: a session has one.
 
     Raises:
-        Problem: 400 for a tool that there is not, 422 for a key used for another body, 429 for an agent
+        Problem: 400 for a tool that does not exist, 422 for a key used for another body, 429 for an agent
             that has too many runs or files.
     """
     digest = fingerprint({"body": body, "gated": gated}) if key else ""
@@ -147,7 +147,7 @@ def pause(run: Run, *, by: Caller, reason: str = "") -> None:
     """
     with log.unit_of_work():
         perform(PAUSE, run, actor=by.actor, data={**headline(run), "reason": reason, "by": by.name})
-        log.count(run.stream, {"run.paused": 1})
+        log.count(run.stream, tallies.paused())
     logger.info("run_paused", run_id=run.pk, session_id=run.session_id, step=run.step, by=by.name)
 
 
@@ -266,9 +266,9 @@ def finished_elsewhere(run_id: str) -> None:
 
 
 def cleanup(days: int | None = None) -> int:
-    """Delete the runs that ended *days* ago (``HITL_CLEANUP_DAYS``), and old files; their events stay.
+    """Delete the runs that ended *days* ago (``HITL_CLEANUP_DAYS``), and old files; return how many.
 
-    The files of a session stay as long as it has a run under way.
+    Events stay, and the files of a session as long as it has a run under way.
     """
     kept = dt.timedelta(days=settings.HITL_CLEANUP_DAYS if days is None else days)
     count = 0

@@ -1,6 +1,6 @@
 """What a run does at each step. A step looks and calls; it writes nothing but its intent to call.
 
-Each returns what came of it, and :mod:`runs.services` makes that true in one transaction. A step can
+Each returns what came of it, and :mod:`runs.advance` makes that true in one transaction. A step can
 therefore be taken again at any time by whoever takes up after a crash.
 """
 
@@ -28,7 +28,7 @@ from runs.validation import Validation, validate
 
 UNREACHABLE, UNAVAILABLE, SERVER_FAULT = "provider_unreachable", "provider_unavailable", "server_fault"
 UNHEARD = frozenset({UNREACHABLE, UNAVAILABLE, SERVER_FAULT})
-"""After these nobody knows what became of a call: made again, it keeps its key, and its handle if any."""
+"""After these a resumed run goes on with the very same call: it keeps its key, and its handle if any."""
 TRIES = 8
 LONGEST_PAUSE = 300.0
 OF_THE_CALL = (
@@ -142,7 +142,7 @@ def _api_call(run: Run) -> Outcome:
     if not (run.handle or run.submitted_at) and (question := _last_look(run, provider)):
         return question
     if why := provider.unavailable():
-        raise Failed(UNAVAILABLE, why, "Make the setting, then resume the run.")
+        raise Failed(UNAVAILABLE, why, "Resume the run once that is done.")
     try:
         progress = _progress(run, provider)
     except ProviderError as error:
@@ -252,12 +252,13 @@ def _reviewed(
         if not gates.allow(step):
             raise Failed("invalid_input", f"{run} cannot be called with this input.", told)
         count = summary["blocking_issues"]
-        text = f"{run} needs {'one thing' if count == 1 else f'{count} things'} put right. {told}"
+        things = "one thing has" if count == 1 else f"{count} things have"
+        text = f"Before {run} can be called, {things} to be put right. {told}"
         more = [f"{run} cannot be called as it stands.", *more]
     elif _is_approved(run, kind, arguments):
         return Passed("A person approved it.", changes)
     else:
-        text = f"Is this what {run} is to get?" if kind in OF_THE_CALL else f"Go on with {run}?"
+        text = f"Send this to {run}?" if kind in OF_THE_CALL else f"Are these the right inputs for {run}?"
     held = Seen(confidence=summary["confidence"], changes=len(summary["fixes"]), flags=_flags(run))
     if reasons := [*more, *gates.reasons(step, held)]:
         tool = run.tool if kind in OF_THE_CALL else ""
@@ -265,7 +266,7 @@ def _reviewed(
             kind, text, reasons, arguments, tool, registry.schema_of(needs, seen.payload),
             may_approve=_needs_only_files(needs, seen), context={"validation": summary}, changes=changes,
         )  # fmt: skip
-    fixed = sorted({fix["field"] for fix in summary["fixes"]})  # by name: an event holds no input's value
+    fixed = sorted({fix["field"] for fix in summary["fixes"]})  # names alone: an event has no value
     return Passed(_told(summary), changes, {"fixed": fixed})
 
 
@@ -287,7 +288,7 @@ def _summary(run: Run, seen: Validation) -> dict[str, Any]:
 
 def _told(summary: dict[str, Any]) -> str:
     fixed = len(summary["fixes"])
-    return f"Nothing is missing; {fixed} put right." if fixed else "Nothing is missing."
+    return f"Nothing is missing; inputs put right: {fixed}." if fixed else "Nothing is missing."
 
 
 def _ruling(run: Run) -> Ruling:
@@ -296,10 +297,11 @@ def _ruling(run: Run) -> Ruling:
 
 
 def _of_policy(ruling: Ruling) -> list[str]:
-    """Return why a policy wants the call asked. What it denies is asked, too: and answered at once."""
+    """Return why a policy has people asked. What it denies is asked, too, and that is rejected at once."""
     if ruling.decision == PolicyDecision.ALLOW:
         return []
-    return [f"The policy “{ruling.verdict.terms['name']}” is in force."]
+    does = "forbids it" if ruling.decision == PolicyDecision.DENY else "has people asked about it"
+    return [f"The policy “{ruling.verdict.terms['name']}” {does}."]
 
 
 def _flags(run: Run) -> tuple[str, ...]:

@@ -14,8 +14,13 @@ def started() -> dict[str, int]:
     return {"run.started": 1}
 
 
+def paused() -> dict[str, int]:
+    """Count one pause by hand."""
+    return {"run.paused": 1}
+
+
 def asked(step: str) -> dict[str, int]:
-    """Count one pause for a person."""
+    """Count one question to a person."""
     return {f"run.asked:{step}": 1}
 
 

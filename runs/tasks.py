@@ -8,7 +8,7 @@ from runs import advance, services
 
 @shared_task
 def advance_run(run_id: str) -> None:
-    """Take one run a step on, or several where none has to wait."""
+    """Take one run a step on, or read the answer that it waits for."""
     advance.advance(run_id)
 
 

@@ -59,7 +59,7 @@ def test_a_failed_step_is_retried_on_the_page(agent: Door, as_ann: Door, setting
     page = as_ann.get(page_of(run_id))
     assert "Retry the step" in text_of(page)
     assert 'value="cancel"' not in page.content.decode()
-    assert "Make the setting, then resume the run." in text_of(page)
+    assert "Resume the run once that is done." in text_of(page)
 
     assert steer(as_ann, run_id, "retry").status_code == 302
 

@@ -254,6 +254,21 @@ def test_what_a_provider_echoes_of_our_secrets_is_nowhere_to_be_seen(
     assert "Bearer" not in sent
 
 
+def test_the_query_of_an_address_is_in_no_event_and_no_line_of_the_log(
+    agent: Door, service: HTTPService, caplog: pytest.LogCaptureFixture
+) -> None:
+    inputs = {"url": f"{service.url}/resize?token=canary", "method": "BREW"}
+    config = {"policy": "auto", "allowed_steps": []}
+    run_id = start(agent, config=config, run_input={"tool": "http", "inputs": inputs})
+
+    with caplog.at_level("INFO"):
+        run = go_on(run_id)
+
+    assert (run.status, run.error["code"]) == ("failed", "invalid_input")
+    assert "/resize cannot be called" in run.error["message"]
+    assert "canary" not in caplog.text + "".join(Event.objects.values_list("data", flat=True))
+
+
 def test_what_a_refusal_says_is_kept_in_bounds(agent: Door, service: HTTPService) -> None:
     told = b"<img src=x onerror=alert(1)>\\u0000\\ud800" + b"x" * 9_000
     service.result = Reply(400, b'{"detail": "' + told + b'"}')

@@ -1,5 +1,6 @@
 """A run, the record of its steps, and the checkpoints at which people were asked."""
 
+import re
 from typing import Any
 
 from django.db import models
@@ -24,21 +25,23 @@ class CheckpointKind(models.TextChoices):
 
 
 def where(url: Any) -> str:
-    """Return where *url* leads, in short; empty for what is no address."""
-    return one_line(url.partition("://")[2], 80) if isinstance(url, str) else ""
+    """Return where *url* leads, in short; empty for no address. Its query may hold a secret, and goes."""
+    return one_line(re.split(r"[?#]", url.partition("://")[2])[0], 80) if isinstance(url, str) else ""
 
 
 class Run(Subject):
     """Take one call of a provider through its reviews, however long people take and whatever stops.
 
-    ``run_input`` is what was sent and never changes; ``payload`` is what the provider is to get, as it
-    stands. ``approval`` is the last answer of a person, ``{approval_id, kind, step, action, by, at, reason,
-    edits, digest}``: ``digest`` names exactly what was approved, and with any other content it is worth
-    nothing. ``handle`` is the provider's own id of a call under way, ``error`` why it failed.
+    ``run_input`` is what was asked for, all of it in one, and never changes; ``payload`` is what the provider
+    is to get, as it stands; ``validation`` is what was last found of it, empty before the first look.
+    ``approval`` is the last approval, ``{approval_id, kind, step, action, by, at, reason, edits, digest}``:
+    ``digest`` names exactly what was approved, and with any other content it is worth nothing. ``gated`` is
+    False where nobody is to be asked but by policies. ``handle`` is the provider's own id of a call under
+    way, ``error`` why it failed or was cancelled.
 
     A worker takes a run that is due, under a lease. ``attempt`` counts the calls of the provider and is part
     of their idempotency key; ``submitted_at`` is set before a call goes out, so that who takes up after a
-    crash knows that it may have; ``tries`` counts how often the step under way was put off.
+    crash knows that it may have; ``tries`` counts how often in a row the step under way has failed.
     """
 
     counts_as_open = False
