@@ -19,7 +19,7 @@ from events.clock import database_now
 from events.log import TooManyOpen
 from events.models import SYSTEM
 from events.transitions import TransitionConflict, perform
-from reviews.lifecycle import Status
+from reviews.lifecycle import NOBODY_ANSWERED, Status
 from reviews.models import ReviewItem
 from reviews.selectors import is_open, is_overdue
 from runs import checkpoints, corrections, dispatch, endings, leases, steps, tallies
@@ -174,8 +174,9 @@ def _settle(run: Run, checkpoint: Checkpoint, answer: Answer) -> None:
 
 def _follow(run: Run, checkpoint: Checkpoint, answer: Answer) -> None:
     took = database_now() - checkpoint.opened_at
-    action = answer.told.get("action", answer.status)
-    log.count(run.stream, tallies.answered(checkpoint.step, action, took))
+    action = "expire" if answer.told.get("reason") == NOBODY_ANSWERED else answer.told["action"]
+    by_person = answer.actor.startswith(("user:", "key "))
+    log.count(run.stream, tallies.answered(checkpoint.step, action, took if by_person else None))
     if answer.status in (Status.APPROVED, checkpoints.GONE):
         _continue(run, checkpoint, answer)
     elif answer.status == Status.EXPIRED:

@@ -11,7 +11,7 @@ from runs import checkpoints, leases, registry, tallies
 from runs.lifecycle import CANCEL, COMPLETE, FAIL
 from runs.models import Run, StepEvent
 from runs.record import end_step, headline
-from runs.steps import UNHEARD, Failed
+from runs.steps import OF_THE_PROVIDER, UNHEARD, Failed
 
 logger = structlog.get_logger(__name__)
 
@@ -47,13 +47,19 @@ def fail(run: Run, failure: Failed) -> None:
             actor=SYSTEM,
             changes={"error": error, "tries": 0, **leases.NOBODY, **done_with},
             guards={"lease": leases.held(run)},
-            data={**headline(run), "error": error},
+            data={**headline(run), "error": _told(error)},
         )
         end_step(run, StepEvent.Outcome.FAILED, SYSTEM, str(failure), {"code": failure.code})
         log.count(run.stream, tallies.failed(run.step, run.tool, _registered(run), failure.code))
     logger.warning(
         "run_failed", run_id=run.pk, session_id=run.session_id, step=run.step, code=failure.code
     )  # fmt: skip
+
+
+def _told(error: dict[str, Any]) -> dict[str, Any]:
+    """Return what the record says of *error*: a provider's words may repeat an input, and go with the run."""
+    theirs = error["code"] in OF_THE_PROVIDER
+    return {"code": error["code"], "step": error["step"]} if theirs else error
 
 
 def _registered(run: Run) -> str:

@@ -34,16 +34,20 @@ _UNITS = {unit: (of, Fraction(size)) for of, sizes in _SIZES.items() for unit, s
 
 @dataclass(slots=True)
 class Remedied:
-    """Hold the payload as it stands, what was put right, and by field what a person could do instead."""
+    """Hold the payload as it stands, what was put right, and by field what a person could do.
+
+    ``hints`` are about what was left as it is, ``by_hand`` says how to do what was put right.
+    """
 
     payload: dict[str, Any]
     fixes: list[Fix] = field(default_factory=list)
     hints: dict[str, str] = field(default_factory=dict)
+    by_hand: dict[str, str] = field(default_factory=dict)
 
     def fix(self, name: str, what: str, hint: str, before: Any, after: Any) -> None:
         self.payload[name] = after
         self.fixes.append(Fix(name, what, _short(before), _short(after)))
-        self.hints[name] = f"{self.hints[name]} {hint}" if name in self.hints else hint
+        self.by_hand[name] = f"{self.by_hand[name]} {hint}" if name in self.by_hand else hint
 
 
 def remedy(

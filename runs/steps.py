@@ -26,7 +26,9 @@ from runs.requirements import Check, Issue, Requirements, Severity
 from runs.results import as_file, storable
 from runs.validation import Validation, validate
 
-UNREACHABLE, UNAVAILABLE, SERVER_FAULT = "provider_unreachable", "provider_unavailable", "server_fault"
+REFUSED, UNREACHABLE = OF_THE_PROVIDER = "provider_error", "provider_unreachable"
+"""The failures whose words are the provider's."""
+UNAVAILABLE, SERVER_FAULT = "provider_unavailable", "server_fault"
 UNHEARD = frozenset({UNREACHABLE, UNAVAILABLE, SERVER_FAULT})
 """After these a resumed run goes on with the very same call: it keeps its key, and its handle if any."""
 TRIES = 8
@@ -346,7 +348,7 @@ def _after(error: ProviderError, run: Run) -> Later:
         # An answer that says "not now" says, too, that nothing was carried out.
         return Later(pause, {"tries": run.tries + 1, "submitted_at": None})
     suggestion = error.suggestion or "Look at the payload, then resume the run: it is reviewed again."
-    code = "provider_error" if error.retry_in is None else UNREACHABLE
+    code = REFUSED if error.retry_in is None else UNREACHABLE
     raise Failed(code, str(error)[:2_000], suggestion[:2_000])
 
 

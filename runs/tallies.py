@@ -24,8 +24,10 @@ def asked(step: str) -> dict[str, int]:
     return {f"run.asked:{step}": 1}
 
 
-def answered(step: str, action: str, took: dt.timedelta) -> dict[str, int]:
-    """Count one answer, and how long it took."""
+def answered(step: str, action: str, took: dt.timedelta | None) -> dict[str, int]:
+    """Count the end of one question, and how long a person took; None where it was ended by nobody."""
+    if took is None:
+        return {f"run.answered:{step}:{action}": 1}
     seconds = max(0, round(took.total_seconds()))
     bounds = [str(bound) for bound in LATENCY_SECONDS] + ["inf"]
     return {

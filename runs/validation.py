@@ -99,10 +99,11 @@ def validate(
     *fix* nothing is altered, and what would have been put right is an issue.
     """
     remedied = remedy(requirements, payload, files, defaults=fix)
-    about = Subject(requirements, remedied.payload if fix else dict(payload), files, remedied.hints, model)
+    hints = remedied.hints if fix else {**remedied.hints, **remedied.by_hand}
+    about = Subject(requirements, remedied.payload if fix else dict(payload), files, hints, model)
     issues = [*(issue for look in CHECKS for issue in look(about)), *found]
     if not fix:
-        issues += not_put_right(remedied.fixes, issues, remedied.hints)
+        issues += not_put_right(remedied.fixes, issues, hints)
     missing = [given.name for given in requirements.inputs if is_blank(about.payload.get(given.name))]
     required = {given.name for given in requirements.inputs if given.required}
     return Validation(

@@ -70,7 +70,7 @@ def test_an_openapi_document_says_what_an_endpoint_takes(http: Provider, service
         ("size", InputKind.INTEGER, False, {"minimum": 1}, None),
         ("style", InputKind.CHOICE, False, {"enum": ["oil", "ink"]}, None),
         ("callback", InputKind.TEXT, False, {}, None),
-        ("url", InputKind.URL, False, {}, None),
+        ("url", InputKind.URL, True, {}, None),
         ("method", InputKind.CHOICE, False, {"enum": list(METHODS)}, None),
     ]
     assert found.inputs[0].label == "The picture"

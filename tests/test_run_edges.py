@@ -290,3 +290,15 @@ def test_a_null_among_the_edits_takes_an_input_out(agent: Door, as_ann: Door, se
     assert answer(as_ann, run_id, "edit", edits={"width": None, "height": 9}).status_code == 200
     assert go_on(run_id).status == "completed"
     assert service.to("/resize")[-1].json == {"height": 9}
+
+
+def test_a_refusal_that_repeats_an_input_is_told_of_without_it(agent: Door, service: HTTPService) -> None:
+    complaint = {"loc": ["body", "password"], "msg": "too short", "input": "hunter2-as-it-was-sent"}
+    service.result = in_json({"detail": [complaint]}, 422)
+    run_id = start(agent, config={"policy": "auto"}, run_input=resize(service))
+
+    assert go_on(run_id).status == "failed"
+    assert "body.password: too short" in shown(agent, run_id)["error"]["message"]
+    assert "hunter2" not in str(shown(agent, run_id, "state"))
+    event = Event.objects.get(subject_id=run_id, type="hitl.run.failed")
+    assert json.loads(event.data)["error"] == {"code": "provider_error", "step": "api_call"}

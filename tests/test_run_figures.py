@@ -2,6 +2,9 @@
 
 from events import log
 from runs import figures, tallies
+from tests.conftest import Door
+from tests.runs import go_on, start
+from tests.steps import let_deadline_pass
 
 
 def test_totals_add_up_over_agents_and_leave_other_tallies_alone(db: None) -> None:
@@ -43,3 +46,14 @@ def test_the_most_frequent_failures_come_first_whatever_their_models_are_called(
     assert (found[0].code, found[0].tool, found[0].model, found[0].count) == ("unknown_tool", "gone", "", 3)
     assert (found[1].tool, found[1].model) == ("replicate", "owner/name:version")
     assert len(found) == 5
+
+
+def test_silence_is_no_answer_of_a_person(agent: Door) -> None:
+    config = {"policy": "require_human", "on_timeout": "reject"}
+    run_id = start(agent, config=config, run_input={"tool": "http"})
+    let_deadline_pass(go_on(run_id).checkpoints.get().approval_id)
+
+    assert go_on(run_id).status == "cancelled"
+    counted = figures.totals()
+    assert counted["run.answered:information_review:expire"] == 1
+    assert not [name for name in counted if name.startswith("run.latency")]

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from events.schema import admit, errors_of
+from runs.models.registry import InputKind
 from runs.registry import schema_of
 from runs.requirements import Check, Input, Issue, Requirements, Severity
 from runs.validation import Validation, validate
@@ -357,3 +358,12 @@ def test_the_form_leaves_out_rules_that_could_not_be_checked() -> None:
 
     for inputs in ([loops, WIDTH], patterns):
         admit(schema_of(Requirements("m", inputs=tuple(inputs)), {}))
+
+
+def test_what_was_mended_and_still_does_not_do_is_told_without_its_value() -> None:
+    width = Input("width", InputKind.INTEGER, required=True, rules={"maximum": 100})
+    found = validate(Requirements(inputs=(width,), is_known=True), {"width": "99999"})
+
+    assert found.is_blocked
+    assert "99999" not in str([issue.document() for issue in found.issues])
+    assert found.instructions == ["Give width: a whole number of at most 100."]

@@ -16,6 +16,7 @@ from runs.providers.calling import RETRY_IN, broken_off
 from runs.providers.provider import File, Finished, ProviderError
 
 SAID_AT_MOST = 500
+COMPLAINTS_AT_MOST = 5
 WAIT_AT_MOST = 3600.0
 _LATER = frozenset({408, 425, 429, 503})
 _FLAGS = frozenset({"nsfw", "pii", "copyright"})
@@ -131,12 +132,20 @@ def _message(body: Any) -> str:
             break
         names = ("message", "detail", "error", "title", "errors")
         body = next((body[name] for name in names if body.get(name)), "")
-    if isinstance(body, str):
-        return body
-    try:
-        return written(body).decode() if body else ""
-    except ProviderError:
-        return ""
+    if isinstance(body, list):
+        return "; ".join(filter(None, map(_complaint, body[:COMPLAINTS_AT_MOST])))
+    return body if isinstance(body, str) else ""
+
+
+def _complaint(item: Any) -> str:
+    """Return what one of several complaints is about: where and what, never the value it repeats."""
+    if not isinstance(item, dict):
+        return item if isinstance(item, str) else ""
+    said = next((item[name] for name in ("msg", "message", "detail") if isinstance(item.get(name), str)), "")
+    where = item.get("loc")
+    steps = where if isinstance(where, list) else []
+    path = ".".join(str(step) for step in steps if isinstance(step, str | int))
+    return f"{path}: {said}" if path and said else said
 
 
 def _strings(value: Any) -> list[str]:
