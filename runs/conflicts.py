@@ -19,4 +19,6 @@ def conflict(error: TransitionConflict, current: dict[str, Any]) -> Problem:
     if status == RunStatus.AWAITING_HUMAN:
         return Problem(409, "awaiting_human", _WAITS, current=current)
     told = f"This run is {status}; only a paused or failed one can be resumed."
+    if status == RunStatus.FAILED:
+        told = "This run has failed at this very moment. Resume it once more."
     return Problem(409, "not_paused", told, current=current)

@@ -195,6 +195,8 @@ def asked(row: Checkpoint, interrupt: Any = None) -> Asked:
 
 
 def _unread(row: Checkpoint, interrupt: Any) -> Asked:
+    if interrupt is None and row.interrupt_id is None:  # cleaned up: a browser action is settled by nobody
+        return Asked(row, "note", _("no longer kept"))
     if interrupt is None or interrupt.effective_status in OPEN:
         return Asked(row, "clock", _("waits for an answer"), is_open=True)
     icon, word = ITEM_STATUSES[interrupt.effective_status]

@@ -9,6 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from interrupts.models import Interrupt
 from tests import run_pages
 from tests.admin import text_of
 from tests.conftest import API, Door
@@ -198,6 +199,10 @@ def test_what_the_agent_asks_in_a_browser_stands_beside_the_run(
     assert re.search(r"Click Publish Browser action · just now Waiting", before)
     assert re.search(r"May the agent do this in a browser\? waits for an answer", before)
     assert re.search(r"May the agent do this in a browser\? ann approved", after)
+
+    Interrupt.objects.get(pk=asked["id"]).delete()  # as cleanup does, a month later
+    gone = text_of(as_ann.get(page_of(run_id)))
+    assert re.search(r"May the agent do this in a browser\? no longer kept", gone)
 
 
 def test_what_agents_and_providers_write_does_nothing(
