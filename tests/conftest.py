@@ -5,7 +5,7 @@ ann reviews, bob reviews in another team, carol audits, vic only views, ada admi
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -19,6 +19,7 @@ from agents import keys
 from agents.models import DEFAULT_SCOPES
 from hitl_project.roles import make as make_roles
 from runs import dispatch
+from tests.providers import HTTPService
 
 API = "/api/v1"
 
@@ -182,3 +183,11 @@ def join() -> Callable[..., None]:
 def nobody_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take runs on by hand here; what a commit would have done beside it is tried with real processes."""
     monkeypatch.setattr(dispatch, "send", lambda run_id: None)
+
+
+@pytest.fixture
+def service(settings: Any) -> Iterator[HTTPService]:
+    """A service on this machine that runs may call."""
+    settings.HITL_RUN_HOSTS = ["127.0.0.1"]
+    with HTTPService() as found:
+        yield found

@@ -1,6 +1,6 @@
 """Steps on the pages of runs. A test module takes the fixtures it needs: ``begin = run_pages.begin``."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,13 +19,6 @@ Begin = Callable[..., str]
 def page_of(run_id: str) -> str:
     """Return the path of a run's page."""
     return f"{RUNS}{run_id}/change/"
-
-
-@pytest.fixture
-def service(settings: Any) -> Iterator[HTTPService]:
-    settings.HITL_RUN_HOSTS = ["127.0.0.1"]
-    with HTTPService() as found:
-        yield found
 
 
 @pytest.fixture

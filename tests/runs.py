@@ -8,8 +8,17 @@ from django.db.models.functions import Now
 from runs import advance
 from runs.models import Run
 from tests.conftest import API, Door
+from tests.providers import HTTPService
 
-THERE = {"tool": "http"}
+
+def resize(service: HTTPService, **inputs: Any) -> dict[str, Any]:
+    """Return the input of a run that calls *service*."""
+    return {"tool": "http", "inputs": {"url": f"{service.url}/resize", **inputs}}
+
+
+def sent(service: HTTPService, **inputs: Any) -> dict[str, Any]:
+    """Return the body that starts such a run."""
+    return {"run_input": resize(service, **inputs)}
 
 
 def start(door: Door, *, config: dict[str, Any] | None = None, **body: Any) -> str:

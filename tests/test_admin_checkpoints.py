@@ -23,13 +23,6 @@ BROWSE = {"run_id": "mine", "action_description": "Click “Pay 100”"}
 
 
 @pytest.fixture
-def service(settings: Any) -> Iterator[HTTPService]:
-    settings.HITL_RUN_HOSTS = ["127.0.0.1"]
-    with HTTPService() as found:
-        yield found
-
-
-@pytest.fixture
 def replicate(settings: Any) -> Iterator[ReplicateService]:
     with ReplicateService(polls=0, output="done") as found:
         settings.HITL_REPLICATE_URL, settings.HITL_REPLICATE_TOKEN = found.url, found.TOKEN

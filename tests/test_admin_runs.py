@@ -18,7 +18,7 @@ from tests.run_pages import CHAT, HOSTILE, RUNS, Begin, page_of
 from tests.runs import answer, go_on, shown, start
 from tests.steps import attach
 
-service, begin = run_pages.service, run_pages.begin
+begin = run_pages.begin
 
 
 def ids_on(found: Any) -> list[str]:

@@ -16,7 +16,7 @@ from tests.run_pages import CHAT, RUNS, Begin, page_of
 from tests.runs import answer, go_on, shown, start
 from tests.steps import Enter
 
-service, begin = run_pages.service, run_pages.begin
+begin = run_pages.begin
 
 
 def steer(door: Door, run_id: str, verb: str, **typed: str) -> Any:

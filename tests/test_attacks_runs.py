@@ -19,22 +19,11 @@ from runs.models import Checkpoint, Run
 from runs.providers.openai import OpenAIProvider
 from tests.conftest import API, Door
 from tests.providers import HTTPService, OpenAIService, Reply
-from tests.runs import answer, go_on, shown, start
+from tests.runs import answer, go_on, sent, shown, start
 from tests.steps import MakePolicy, attach, problem
 
 AUTO = {"policy": "auto"}
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(50)
-
-
-@pytest.fixture
-def service(settings: Any) -> Iterator[HTTPService]:
-    settings.HITL_RUN_HOSTS = ["127.0.0.1"]
-    with HTTPService() as found:
-        yield found
-
-
-def sent(service: HTTPService, **inputs: Any) -> dict[str, Any]:
-    return {"run_input": {"tool": "http", "inputs": {"url": f"{service.url}/resize", **inputs}}}
 
 
 def bodies_of(service: HTTPService) -> list[Any]:

@@ -1,7 +1,6 @@
 """`/metrics`: what Prometheus reads of runs, and who may have it read."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,15 +12,8 @@ from events.models import Tally
 from runs.models import Run
 from tests.conftest import Door
 from tests.providers import HTTPService, Trouble
-from tests.runs import answer, go_on, start
+from tests.runs import answer, go_on, resize, start
 from tests.steps import Enter, problem
-
-
-@pytest.fixture
-def service(settings: Any) -> Iterator[HTTPService]:
-    settings.HITL_RUN_HOSTS = ["127.0.0.1"]
-    with HTTPService() as found:
-        yield found
 
 
 @pytest.fixture
@@ -44,21 +36,20 @@ def scraped(door: Door) -> dict[str, float]:
     }
 
 
-def resize(service: HTTPService) -> dict[str, Any]:
-    return {"tool": "http", "inputs": {"url": f"{service.url}/resize", "width": 640}}
-
-
 def test_what_happens_to_runs_is_told(
     agent: Door, rogue: Door, as_ann: Door, prometheus: Door, service: HTTPService
 ) -> None:
     for door, action in ((agent, "approve"), (rogue, "reject")):
-        run_id = start(door, run_input=resize(service))
+        run_id = start(door, run_input=resize(service, width=640))
         assert go_on(run_id).status == "awaiting_human"
         assert answer(as_ann, run_id, action).status_code == 200
         go_on(run_id)
     agent.ask()
     service.trouble(Trouble(400))
-    assert go_on(start(agent, config={"policy": "auto"}, run_input=resize(service))).status == "failed"
+    assert (
+        go_on(start(agent, config={"policy": "auto"}, run_input=resize(service, width=640))).status
+        == "failed"
+    )
 
     found = scraped(prometheus)
 

@@ -1,7 +1,6 @@
 """What the tool ``http`` needs is what its service publishes, however odd that is."""
 
 import secrets
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,13 +12,6 @@ from runs.requirements import Requirements
 from tests.providers import HTTPService
 
 pytestmark = pytest.mark.sqlite
-
-
-@pytest.fixture
-def service(settings: Any) -> Iterator[HTTPService]:
-    settings.HITL_RUN_HOSTS = ["127.0.0.1"]
-    with HTTPService() as service:
-        yield service
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Whatever is sent to the routes of runs, and whatever a provider answers, is met with a sentence."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from events.models import Event
 from runs.models import Run
 from tests.conftest import API, Door
 from tests.providers import HTTPService, Reply, in_json
-from tests.runs import answer, attach_to_session, go_on, shown, start
+from tests.runs import answer, attach_to_session, go_on, resize, shown, start
 from tests.steps import problem
 
 AUTO = {"policy": "auto"}
@@ -27,17 +26,6 @@ NO_OBJECTS = [
 ]
 FILTERS = ["status=odd", "step=odd", "limit=0", "cursor=x", "created_after=yesterday", "unheard=1", "key=%00"]
 QUERIES = ["enable_hitl=perhaps", "unheard=1", "user_id=%00", "session_id=" + "x" * 300]
-
-
-@pytest.fixture
-def service(settings: Any) -> Iterator[HTTPService]:
-    settings.HITL_RUN_HOSTS = ["127.0.0.1"]
-    with HTTPService() as found:
-        yield found
-
-
-def resize(service: HTTPService, **inputs: Any) -> dict[str, Any]:
-    return {"tool": "http", "inputs": {"url": f"{service.url}/resize", **inputs}}
 
 
 def nested(depth: int) -> Any:

@@ -1,7 +1,7 @@
 """The record of runs holds together: in the database, under threads, and against what an agent tries."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -18,22 +18,11 @@ from runs.models import Checkpoint, Run, StepEvent
 from runs.record import begin_step
 from tests.conftest import Door
 from tests.providers import HTTPService, Trouble
-from tests.runs import answer, go_on, shown, start
+from tests.runs import answer, go_on, resize, shown, start
 from tests.steps import Enter, problem
 
 AUTO = {"policy": "auto"}
 ALL_STEPS = [(number, step.value, "completed") for number, step in enumerate(Step, 1)]
-
-
-@pytest.fixture
-def service(settings: Any) -> Iterator[HTTPService]:
-    settings.HITL_RUN_HOSTS = ["127.0.0.1"]
-    with HTTPService() as found:
-        yield found
-
-
-def resize(service: HTTPService, **inputs: Any) -> dict[str, Any]:
-    return {"tool": "http", "inputs": {"url": f"{service.url}/resize", **inputs}}
 
 
 def history(run_id: str) -> list[tuple[int, str, str]]:

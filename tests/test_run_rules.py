@@ -1,8 +1,5 @@
 """No agent gets its run past the people and the policies of the house, whatever it tries."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 
 from interrupts.models import Interrupt
@@ -11,21 +8,10 @@ from runs.lifecycle import Step
 from runs.models import Run
 from tests.conftest import Door
 from tests.providers import HTTPService
-from tests.runs import answer, go_on, shown, start
+from tests.runs import answer, go_on, resize, shown, start
 from tests.steps import MakePolicy, problem
 
 AUTO = {"policy": "auto"}
-
-
-@pytest.fixture
-def service(settings: Any) -> Iterator[HTTPService]:
-    settings.HITL_RUN_HOSTS = ["127.0.0.1"]
-    with HTTPService() as found:
-        yield found
-
-
-def resize(service: HTTPService, **inputs: Any) -> dict[str, Any]:
-    return {"tool": "http", "inputs": {"url": f"{service.url}/resize", **inputs}}
 
 
 def to_the_question(door: Door, service: HTTPService, step: Step, by: Door) -> str:

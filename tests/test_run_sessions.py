@@ -1,7 +1,6 @@
 """Runs stop and go on, each in its session: what is kept, what belongs to whom, what time does to them."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,22 +15,11 @@ from runs import advance, dispatch, leases, services
 from runs.models import Checkpoint, InputKind, ModelInput, RegisteredModel, Run, StepEvent
 from tests.conftest import API, Door
 from tests.providers import HTTPService
-from tests.runs import answer, attach_to_session, go_on, shown, start
+from tests.runs import answer, attach_to_session, go_on, resize, shown, start
 from tests.steps import event_types, let_deadline_pass, problem
 
 PICTURE = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
 AUTO = {"policy": "auto"}
-
-
-@pytest.fixture
-def service(settings: Any) -> Iterator[HTTPService]:
-    settings.HITL_RUN_HOSTS = ["127.0.0.1"]
-    with HTTPService() as found:
-        yield found
-
-
-def resize(service: HTTPService, **inputs: Any) -> dict[str, Any]:
-    return {"tool": "http", "inputs": {"url": f"{service.url}/resize", **inputs}}
 
 
 def told(run_id: str, event_type: str) -> list[dict[str, Any]]:

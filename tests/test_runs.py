@@ -1,29 +1,15 @@
 """A run from its start to its end: what it asks, what people say, what the provider gets."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 from django.contrib.auth.models import User
 
 from reviews.models import ReviewItem
 from tests.conftest import Door
 from tests.providers import HTTPService
-from tests.runs import answer, go_on, shown, start
+from tests.runs import answer, go_on, sent, shown, start
 from tests.steps import event_types, problem
 
 AUTO = {"policy": "auto"}
-
-
-@pytest.fixture
-def service(settings: Any) -> Iterator[HTTPService]:
-    settings.HITL_RUN_HOSTS = ["127.0.0.1"]
-    with HTTPService() as found:
-        yield found
-
-
-def sent(service: HTTPService, **inputs: Any) -> dict[str, Any]:
-    return {"run_input": {"tool": "http", "inputs": {"url": f"{service.url}/resize", **inputs}}}
 
 
 def test_a_run_that_needs_nobody_goes_straight_through(agent: Door, service: HTTPService) -> None:

@@ -1,6 +1,5 @@
 """A worker is killed at the worst moments: who takes up after it does nothing twice."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from runs.lifecycle import Step
 from runs.models import Run, StepEvent
 from tests.conftest import Door
 from tests.providers import LOST, HTTPService, ReplicateService, Trouble, in_json
-from tests.runs import answer, go_on, shown, start
+from tests.runs import answer, go_on, resize, shown, start
 
 AUTO = {"policy": "auto"}
 ONCE_EACH = [(number, step.value, "completed") for number, step in enumerate(Step, 1)]
@@ -21,17 +20,6 @@ ONCE_EACH = [(number, step.value, "completed") for number, step in enumerate(Ste
 
 class Killed(BaseException):
     """What nothing of ours catches, as nothing catches SIGKILL."""
-
-
-@pytest.fixture
-def service(settings: Any) -> Iterator[HTTPService]:
-    settings.HITL_RUN_HOSTS = ["127.0.0.1"]
-    with HTTPService() as found:
-        yield found
-
-
-def resize(service: HTTPService, **inputs: Any) -> dict[str, Any]:
-    return {"tool": "http", "inputs": {"url": f"{service.url}/resize", **inputs}}
 
 
 def die_in(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, run_id: str) -> None:
