@@ -51,7 +51,7 @@ def begin(hitl: HITL, session: str, picture: Path, url: str, color: str) -> Run:
     reference = hitl.upload(session, picture)
     say(f"Uploaded {picture.name} as {reference}.")
     inputs = {"image": reference} | ({"background_color": color} if color else {})
-    asked = {"tool": "http", "model": f"{url}/background", "inputs": inputs}
+    asked = {"tool": "http", "inputs": {"url": f"{url}/background", **inputs}}
     run = hitl.start_run(asked, session_id=session, config=CONFIG)
     say(f"Started {run.id}; it calls {url}/background.")
     return run

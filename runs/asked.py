@@ -62,7 +62,9 @@ def read(run_input: dict[str, Any]) -> Asked:
     example = run_input.get("example_input") or config.get("example_input") or {}
     if not isinstance(example, dict):
         raise invalid({"run_input.agent_tool_config": ["example_input must be an object."]})
-    return Asked(provider.name, model, {**run_input, "example_input": example})
+    if "://" in model:  # no model is called so: it is where the call goes, and stands where policies look
+        inputs, model = {"url": model, **inputs}, ""
+    return Asked(provider.name, model, {**run_input, "example_input": example, "inputs": inputs})
 
 
 def _tool(run_input: dict[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -8,7 +8,6 @@ import pytest
 
 from runs.providers import provider_of
 from runs.providers.provider import Call, File, Finished, Pending, Progress, Provider, ProviderError
-from runs.requirements import Requirements
 from tests.providers import DRIP, LOST, RESET, HTTPService, Reply, Trouble, in_json
 
 pytestmark = pytest.mark.sqlite
@@ -60,10 +59,8 @@ def test_the_rest_of_the_payload_is_the_body_and_the_key_a_header(
     assert (seen.method, seen.path, seen.key) == ("POST", "/work", "run_1:1")
 
 
-def test_a_model_that_is_an_address_is_called(http: Provider, service: HTTPService) -> None:
-    there = f"{service.url}/v2/work"
-    payload = http.suggest({"model": there, "inputs": {"method": "put", "text": "x"}}, Requirements())
-    done = result(http.submit(Call(there, payload, "k")))
+def test_a_method_may_be_named(http: Provider, service: HTTPService) -> None:
+    done = result(http.submit(call(service, "/v2/work", method="put", text="x")))
 
     assert done.output == {"done": {"text": "x"}}
     assert (service.calls[0].method, service.calls[0].path) == ("PUT", "/v2/work")

@@ -290,3 +290,12 @@ def test_a_refusal_that_repeats_an_input_is_told_of_without_it(agent: Door, serv
     assert "hunter2" not in str(shown(agent, run_id, "state"))
     event = Event.objects.get(subject_id=run_id, type="hitl.run.failed")
     assert json.loads(event.data)["error"] == {"code": "provider_error", "step": "api_call"}
+
+
+def test_a_model_that_is_an_address_is_where_the_call_goes(agent: Door, service: HTTPService) -> None:
+    there = f"{service.url}/resize"
+    run_id = start(agent, config={"policy": "auto"}, run_input={"model": there, "inputs": {"width": 1}})
+
+    assert go_on(run_id).status == "completed"
+    found = shown(agent, run_id)
+    assert (found["model"], found["payload"]) == ("", {"url": there, "width": 1})

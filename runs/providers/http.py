@@ -1,8 +1,8 @@
 """The tool ``http``: call one endpoint of a service whose host an administrator named in HITL_RUN_HOSTS.
 
-``url`` (or the model, where that is an address) and ``method`` say what is called; every other input is the
-body, as JSON, or as multipart where a file is among them. The key stands in ``Idempotency-Key``, and the
-service must answer a key it has seen with what it answered before: calls whose answer was lost are repeated.
+``url`` and ``method`` say what is called; every other input is the body, as JSON, or as multipart where a
+file is among them. The key stands in ``Idempotency-Key``, and the service must answer a key it has seen with
+what it answered before: calls whose answer was lost are repeated.
 
 A service that takes longer answers 202 with ``Location``, or with ``status_url`` or ``id`` as JSON, and goes
 on saying 202, or a ``status`` such as ``running``, where that leads; on its own host and port alone.
@@ -62,11 +62,6 @@ class HTTPProvider(Provider):
         if (found := openapi.requirements_of(model)) is None:
             return own
         return replace(found, inputs=(*found.inputs, URL, METHOD))
-
-    def suggest(self, run_input: Mapping[str, Any], requirements: Requirements) -> dict[str, Any]:
-        """Return the payload; an address that was given as the model stands where policies look for it."""
-        model = str(run_input.get("model") or "")
-        return {**({"url": model} if _is_url(model) else {}), **super().suggest(run_input, requirements)}
 
     def validate(self, model: str, payload: Mapping[str, Any]) -> list[Issue]:
         return [
