@@ -13,8 +13,8 @@ from django.db import connection
 from django.test import Client
 
 from tests.conftest import API, Door
+from tests.routes import ROUTES
 from tests.steps import Enter
-from tests.test_access import ROUTES
 
 ROOT = Path(__file__).resolve().parent.parent
 METHODS = {"get", "post", "put", "patch", "delete"}

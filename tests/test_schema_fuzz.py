@@ -11,7 +11,8 @@ from schemathesis.specs.openapi.checks import ignored_auth, positive_data_accept
 
 from hitl_project.wsgi import application
 from tests.conftest import API, Door
-from tests.test_access import ROUTES, Route, personal_door
+from tests.routes import ROUTES, Route
+from tests.test_access import personal_door
 
 QUICK = settings(
     max_examples=12,
