@@ -99,6 +99,7 @@ HITL_REVEAL_SECONDS = whole_number("HITL_REVEAL_SECONDS", 120)
 HITL_PROBE_HOSTS = [host.strip().lower() for host in env.list("HITL_PROBE_HOSTS", default=[]) if host.strip()]
 HITL_RUN_HOSTS = [host.strip().lower() for host in env.list("HITL_RUN_HOSTS", default=[]) if host.strip()]
 HITL_RUN_CALL_SECONDS = whole_number("HITL_RUN_CALL_SECONDS", 60)
+HITL_RUN_CALLS_PER_AGENT = whole_number("HITL_RUN_CALLS_PER_AGENT", 3)
 HITL_REPLICATE_TOKEN = env.str("HITL_REPLICATE_TOKEN", "") or env.str("REPLICATE_API_TOKEN", "")
 HITL_REPLICATE_URL = env.str("HITL_REPLICATE_URL", "") or "https://api.replicate.com"
 HITL_OPENAI_KEY = env.str("HITL_OPENAI_KEY", "") or env.str("OPENAI_API_KEY", "")

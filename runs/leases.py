@@ -16,7 +16,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from events.ids import new_id
-from runs.lifecycle import MOVING, RunStatus
+from runs.lifecycle import MOVING, RunStatus, Step
 from runs.models import Run
 
 SECONDS = 10.0
@@ -66,6 +66,12 @@ def _renew(run: Run, over: threading.Event) -> None:
         except DatabaseError as problem:  # the step goes on; whether it still counts is seen at its end
             log.warning("lease_not_renewed", run_id=run.pk, problem=type(problem).__name__)
     connection.close()
+
+
+def calls_beside(run: Run) -> int:
+    """Count the workers that wait for providers in the name of the same agent now."""
+    calling = Run.objects.filter(status__in=sorted(MOVING), step=Step.API_CALL, leased_until__gt=Now())
+    return calling.filter(agent=run.agent_id, submitted_at__isnull=False).exclude(pk=run.pk).count()
 
 
 def note(run: Run, **columns: Any) -> bool:

@@ -33,6 +33,7 @@ UNHEARD = frozenset({UNREACHABLE, UNAVAILABLE, SERVER_FAULT})
 """After these a resumed run goes on with the very same call: it keeps its key, and its handle if any."""
 TRIES = 8
 LONGEST_PAUSE = 300.0
+FULL_PAUSE = 1.0
 OF_THE_CALL = (
     CheckpointKind.PAYLOAD_SUGGESTION, CheckpointKind.VALIDATION_REVIEW, CheckpointKind.EXECUTION_APPROVAL
 )  # fmt: skip
@@ -145,6 +146,8 @@ def _api_call(run: Run) -> Outcome:
         return question
     if why := provider.unavailable():
         raise Failed(UNAVAILABLE, why, "Resume the run once that is done.")
+    if not run.handle and leases.calls_beside(run) >= settings.HITL_RUN_CALLS_PER_AGENT:
+        return Later(FULL_PAUSE)  # one agent's slow calls must leave workers to others
     try:
         progress = _progress(run, provider)
     except ProviderError as error:

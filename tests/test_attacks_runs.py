@@ -77,6 +77,23 @@ def test_a_key_of_a_run_with_people_is_not_that_of_one_without(agent: Door, serv
     problem(agent.post_json("/teams/run?enable_hitl=true", sent(service), **key), 422, "key_reused")
 
 
+def test_the_slow_calls_of_one_agent_leave_workers_to_others(
+    agent: Door, rogue: Door, service: HTTPService, settings: Any
+) -> None:
+    settings.HITL_RUN_CALLS_PER_AGENT = 1
+    auto = {"config": {"policy": "auto"}}
+    slow, next_one, other = (start(door, **auto, **sent(service)) for door in (rogue, rogue, agent))
+    for run_id in (slow, next_one, other):
+        go_on(run_id, steps=3)
+    calling = {"submitted_at": Now(), "leased_until": Now() + dt.timedelta(minutes=1), "leased_by": "lease_x"}
+    Run.objects.filter(pk=slow).update(**calling)
+
+    assert (go_on(next_one).step, service.to("/resize")) == ("api_call", [])
+    assert go_on(other).status == "completed"
+    Run.objects.filter(pk=slow).update(leased_until=None, leased_by="", submitted_at=None)
+    assert go_on(next_one).status == "completed"
+
+
 # -- What people approve is what is sent ------------------------------------------------------------------
 
 
