@@ -18,7 +18,7 @@ from interrupts.models import Interrupt, one_line
 
 BROWSER_ACTION = "browser_action"
 _FIELDS, _FIXES, _CHARACTERS = 50, 50, 200
-_CHECKS = {
+CHECKS = {
     "parameter_review": gettext_lazy("Everything is given"),
     "input_validation": gettext_lazy("The values fit"),
     "file_validation": gettext_lazy("The files fit"),
@@ -149,7 +149,7 @@ def run_question(interrupt: Interrupt) -> RunQuestion | None:
 
 def _check(told: dict[str, Any]) -> Check:
     state = "blocked" if not told["passed"] else "warning" if told["issues"] else "passed"
-    return Check(_CHECKS.get(told["checkpoint"], told["checkpoint"]), state)
+    return Check(CHECKS.get(told["checkpoint"], told["checkpoint"]), state)
 
 
 def _by_field(issues: list[dict[str, Any]]) -> list[Finding]:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from events.models import SYSTEM
 from events.untrusted import pretty
 from interrupts.models import one_line
+from interrupts.questions import CHECKS
 from reviews import times
 from reviews.lifecycle import OPEN
 from reviews.presentation import Argument, Change, argument, arguments
@@ -45,13 +46,6 @@ KINDS: dict[str, Any] = {
     CheckpointKind.EXECUTION_APPROVAL: gettext_lazy("May it be called?"),
     CheckpointKind.RESPONSE_REVIEW: gettext_lazy("Is the response good?"),
     CheckpointKind.BROWSER_ACTION: gettext_lazy("May the agent do this in a browser?"),
-}
-CHECKS: dict[str, Any] = {
-    "parameter_review": gettext_lazy("Parameters"),
-    "input_validation": gettext_lazy("Inputs"),
-    "file_validation": gettext_lazy("Files"),
-    "model_selection": gettext_lazy("Model"),
-    "execution_approval": gettext_lazy("Ready to be called"),
 }
 SEVERITIES: dict[str, tuple[str, Any]] = {
     "error": ("cross", gettext_lazy("Has to be put right")),

@@ -163,7 +163,7 @@ def test_the_page_says_what_is_wrong_and_what_was_put_right(agent: Door, as_ann:
     told = text_of(as_ann.get(page_of(run_id)))
 
     assert re.search(r"Has to be put right prompt .*missing", told), told
-    assert "Ready to be called not passed" in told
+    assert "Ready to be called blocked" in told
 
 
 def test_the_session_s_files_and_answers_are_there(agent: Door, as_ann: Door, begin: Begin) -> None:
