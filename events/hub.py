@@ -104,6 +104,7 @@ class Hub:
         """Yield the events of *name* after *position* as they come; an empty list after *idle* seconds."""
         async with self._following(name) as tail:
             while not self.closed:
+                rung = tail.bell.rung
                 frames = tail.after(position)
                 if frames is None:
                     frames = await _read(name, tail.epoch, position)
@@ -111,7 +112,6 @@ class Hub:
                     position = frames[-1].position
                     yield frames
                     continue
-                rung = tail.bell.rung
                 await tail.bell.wait(idle, rung)
                 if tail.bell.rung == rung:
                     yield []
@@ -255,7 +255,5 @@ def hub() -> Hub:
 
 
 async def close_hubs() -> None:
-    """Let everybody who waits in this event loop go."""
-    found = _hubs.get(asyncio.get_running_loop())
-    if found is not None:
-        await found.close()
+    """Let everybody who waits in this event loop go, and those go at once who only now begin to."""
+    await hub().close()

@@ -43,13 +43,11 @@ def waiting_route(path: str, look: Look) -> WaitingRoute:
                     rung = bell.rung
                     seen = await look_aside(caller, groups["pk"])
                     left = until - time.monotonic()
-                    if not seen.is_open or left <= 0:
+                    if not seen.is_open or left <= 0 or hub().closed:
                         break
                     # The deadline ends the wait too: nobody rings when time passes.
                     due = left if seen.seconds_left is None else seen.seconds_left + 0.01
                     await bell.wait(min(left, due, LOOK_AGAIN_SECONDS), rung)
-                    if hub().closed:
-                        break
         return orjson.dumps(seen.document), {}
 
     return WaitingRoute(path, READS, wait)

@@ -213,6 +213,16 @@ class Site:
         found = [each for process in self.web.family() for each in process.net_connections("tcp")]
         return len({each.raddr.port for each in found if each.raddr and each.raddr.port in ports})
 
+    def settle(self) -> None:
+        """Return when the web processes have taken up all they were sent, and only wait."""
+        eventually(lambda: self._work_in(0.5) < 0.1, within=60)
+
+    def _work_in(self, seconds: float) -> float:
+        before = [sum(process.cpu_times()[:2]) for process in self.web.family()]
+        time.sleep(seconds)
+        after = [sum(process.cpu_times()[:2]) for process in self.web.family()]
+        return sum(after) - sum(before)
+
     def ready(self) -> httpx.Response:
         return httpx.get(f"{self.url}/readyz", timeout=30)
 
