@@ -9,7 +9,7 @@ DEV := .venv/.installed-dev
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help run test lint format types imports migrations-check check lock-check lock bench dev clean
+.PHONY: help run test lint format types imports migrations-check messages pictures check lock-check lock bench dev clean
 
 help:
 	@echo "make run               set up and start the server with a demo operator and agent (PORT, HITL_DATA_DIR)"
@@ -18,6 +18,8 @@ help:
 	@echo "make types             mypy"
 	@echo "make imports           the layers of the architecture"
 	@echo "make migrations-check  no model without its migration"
+	@echo "make messages          every string of the pages into locale/, for translators, and what they wrote out of it"
+	@echo "make pictures          the pictures of the pages in docs/pictures (ARGS=\"inbox run\" for some)"
 	@echo "make check             Django's system checks"
 	@echo "make lock-check        the locked requirements are complete and hashed"
 	@echo "make lock              lock the requirements of pyproject.toml anew (ARGS=--upgrade for new versions)"
@@ -58,6 +60,12 @@ imports: $(DEV)
 
 migrations-check: $(DEV)
 	$(PY) manage.py makemigrations --check --dry-run
+
+messages: $(DEV)
+	@$(PY) -m tests.messages
+
+pictures: $(DEV)
+	@$(PY) -m tests.pictures $(ARGS)
 
 check: $(DEV)
 	$(PY) manage.py check

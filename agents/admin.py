@@ -22,13 +22,14 @@ from agents.callers import operator
 from agents.forms import KeyForm, RotationForm
 from agents.models import Agent, Key
 from events.changelist import ReadOnlyAdmin
+from events.clock import local
 
 OPERATE = "reviews.view_reviewitem"
 
 
 @admin.register(Agent)
 class AgentAdmin(admin.ModelAdmin[Agent]):
-    list_display = ("name", "description", "owner", "is_active", "created_at")
+    list_display = ("name", "description", "owner", "is_active", "made")
     list_filter = ("is_active",)
     list_select_related = ("owner",)
     search_fields = ("name", "description")
@@ -36,6 +37,10 @@ class AgentAdmin(admin.ModelAdmin[Agent]):
     actions = None
     show_full_result_count = False
     change_form_template = "admin/agents/agent/change_form.html"
+
+    @admin.display(description=gettext_lazy("Made"), ordering="created_at")
+    def made(self, agent: Agent) -> str:
+        return local(agent.created_at)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Deactivate instead: what an agent asked stays on the record."""
@@ -79,7 +84,7 @@ class KeyAdmin(ReadOnlyAdmin):
     search_fields = ("prefix", "label", "agent__name", "user__username")
     ordering = ("-id",)
     sortable_by = ()
-    fields = ("short", "whose", "label", "may", "state", "created_at", "expires_at", "last_used")
+    fields = ("short", "whose", "label", "may", "state", "made", "last_used")
     readonly_fields = fields
     change_form_template = "admin/agents/key/change_form.html"
 
@@ -128,12 +133,16 @@ class KeyAdmin(ReadOnlyAdmin):
             return format_html('<span class="chip status-rejected">{}</span>', _("revoked"))
         if key.expires_at and key.expires_at <= timezone.now():
             return format_html('<span class="chip">{}</span>', _("expired"))
-        until = _("until %(day)s") % {"day": f"{key.expires_at:%Y-%m-%d %H:%M}"} if key.expires_at else ""
+        until = _("until %(day)s") % {"day": local(key.expires_at)} if key.expires_at else ""
         return format_html('<span class="chip status-approved">{}</span> {}', _("valid"), until)
+
+    @admin.display(description=gettext_lazy("Made"))
+    def made(self, key: Key) -> str:
+        return local(key.created_at)
 
     @admin.display(description=gettext_lazy("Last used"))
     def last_used(self, key: Key) -> str:
-        return f"{key.last_used_at:%Y-%m-%d %H:%M} UTC" if key.last_used_at else _("never")
+        return local(key.last_used_at) if key.last_used_at else _("never")
 
     # -- Verbs ----------------------------------------------------------------------------------------
 

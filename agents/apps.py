@@ -1,8 +1,9 @@
 """The app that knows who is calling."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class AgentsConfig(AppConfig):
     name = "agents"
-    verbose_name = "Agents and keys"
+    verbose_name = _("Agents and keys")

@@ -1,17 +1,18 @@
-"""The forms for keys: whose, what it may do, how long; and how long an old one goes on beside the new."""
+"""The forms for keys: whose, what it may do, how long, how long an old one goes on; and for preferences."""
 
 import datetime as dt
 from typing import Any, cast
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from agents import keys
+from agents import keys, preferences
 from agents.models import CANCEL as CANCEL_SCOPE
-from agents.models import CREATE, DEFAULT_SCOPES, ON_BEHALF, READ, SECRETS, STREAM, Agent
+from agents.models import CREATE, DEFAULT_SCOPES, ON_BEHALF, READ, SECRETS, STREAM, Agent, Preferences
 
 SCOPE_WORDS = {
     CREATE: _("create: ask people"),
@@ -94,3 +95,37 @@ class RotationForm(forms.Form):
 
     def overlap(self) -> dt.timedelta:
         return dt.timedelta(hours=int(self.cleaned_data["hours"]))
+
+
+class PreferencesForm(forms.ModelForm[Preferences]):
+    """Take in which language and time zone somebody reads, and whether single keys do anything."""
+
+    language = forms.ChoiceField(
+        label=_("Language"),
+        choices=[("", _("The browser's")), *settings.LANGUAGES],
+        required=False,
+        error_messages={"invalid_choice": _("Choose one of the languages listed here.")},
+    )
+    time_zone = forms.CharField(
+        label=_("Time zone"),
+        max_length=64,
+        required=False,
+        help_text=_("Begin to type a place, as in Europe/Berlin. Empty: the browser's."),
+        widget=forms.TextInput(attrs={"list": "zones", "autocomplete": "off", "spellcheck": "false"}),
+    )
+    shortcuts = forms.BooleanField(
+        label=_("Keyboard shortcuts"),
+        required=False,
+        help_text=_("Single keys move through lists and open things; none of them ever decides."),
+    )
+
+    class Meta:
+        model = Preferences
+        fields = ["language", "time_zone", "shortcuts"]
+
+    def clean_time_zone(self) -> str:
+        name: str = self.cleaned_data["time_zone"]
+        if name and name not in preferences.zones():
+            refusal = _("There is no time zone %(name)s. Choose one of the list, or leave this empty.")
+            raise ValidationError(refusal, params={"name": name})
+        return name

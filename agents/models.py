@@ -1,9 +1,10 @@
-"""Agents, their keys, and the tickets that open a socket."""
+"""Agents, their keys, and the tickets that open a socket; and how a person likes to read."""
 
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from events.models import SYSTEM
 
@@ -20,7 +21,7 @@ DEFAULT_SCOPES = (CREATE, READ, CANCEL, STREAM, SECRETS)
 
 agent_name = RegexValidator(
     rf"^(?!{SYSTEM}$)[A-Za-z0-9][A-Za-z0-9._ -]{{0,99}}$",
-    f"1 to 100 letters, digits, dots, dashes, underscores or blanks, first a letter or digit; not {SYSTEM}.",
+    _("1 to 100 letters, digits, dots, dashes, underscores or blanks, first a letter or digit; not system."),
 )
 
 
@@ -89,3 +90,20 @@ class SocketTicket(models.Model):
 
     def __str__(self) -> str:
         return f"ticket of {self.key}"
+
+
+class Preferences(models.Model):
+    """Keep how a person reads the pages; an empty language or zone is that of their browser."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="preferences"
+    )
+    language = models.CharField(max_length=10, blank=True)
+    time_zone = models.CharField(max_length=64, blank=True)
+    shortcuts = models.BooleanField(default=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"preferences of {self.user}"

@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from events.changelist import ReadOnlyAdmin
+from events.clock import local
 from events.models import SYSTEM, Event
 from events.untrusted import pretty, visible
 
@@ -61,7 +62,7 @@ class EventAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("When"))
     def when(self, event: Event) -> str:
-        return f"{event.occurred_at:%Y-%m-%d %H:%M:%S} UTC"
+        return local(event.occurred_at, seconds=True)
 
     @admin.display(description=_("Subject"))
     def subject(self, event: Event) -> SafeString:

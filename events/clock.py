@@ -4,6 +4,7 @@ import datetime as dt
 
 from django.db import connection, models
 from django.db.models.functions import Now
+from django.utils import timezone
 
 
 def now_sql() -> str:
@@ -37,3 +38,8 @@ def iso(moment: dt.datetime | None) -> str | None:
     if moment is None:
         return None
     return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def local(moment: dt.datetime, seconds: bool = False) -> str:
+    """Write a moment for a person: in the zone they read in, which is named."""
+    return timezone.localtime(moment).strftime(f"%Y-%m-%d %H:%M{':%S' if seconds else ''} %Z")

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from events.ids import new_id
@@ -44,6 +46,14 @@ class Tally(models.Model):
     stream = models.CharField(max_length=255)
     name = models.CharField(max_length=100)
     count = models.BigIntegerField()
+
+    class Meta:
+        indexes = [
+            # Waits are many and read by pages alone: whatever sums up the others does not pass them.
+            models.Index(
+                fields=["stream", "name"], name="tally_but_waits", condition=~Q(name__startswith="waits.")
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.stream}: {self.name}"
@@ -111,6 +121,30 @@ class Subject(models.Model):
     def counts_of_end(self) -> dict[str, int]:
         """Return by how much each tally of the stream grows when this subject comes to its end."""
         return {}
+
+
+class PushSubscription(models.Model):
+    """Be a device that its owner wants to be told on, and how far they were told (see :mod:`events.push`).
+
+    ``endpoint`` is an address at the push service of its browser, and ``p256dh`` and ``auth`` seal what goes
+    there. ``told`` is the time-ordered part of an item's id. Nothing is sent before ``not_before``, which a
+    sender moves ahead while it is at work, and who fails moves further each time.
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="push_subscriptions"
+    )
+    endpoint = models.CharField(max_length=1_000, unique=True)
+    p256dh = models.CharField(max_length=100)
+    auth = models.CharField(max_length=50)
+    language = models.CharField(max_length=20, blank=True)
+    told = models.CharField(max_length=26)
+    failures = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateTimeField(db_default=Now())
+    created_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{self.user_id}, since {self.created_at:%Y-%m-%d}"
 
 
 class JobLease(models.Model):

@@ -42,10 +42,11 @@ def read(url: str) -> httpx.URL | None:
     """Return *url* as what httpx will call, None where that is no plain address of the web."""
     try:
         parts = httpx.URL(url)
+        host = parts.host  # of a name with xn-- this is when it is read
     except (httpx.InvalidURL, UnicodeError):
         return None
     is_port = parts.port is None or 0 < parts.port < 65_536
-    is_plain = not parts.userinfo and parts.scheme in ("http", "https") and parts.host
+    is_plain = not parts.userinfo and parts.scheme in ("http", "https") and host
     return parts if is_plain and is_port else None
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import jsonschema_rs
 import orjson
+from django.utils.translation import gettext
 
 from events.problems import invalid
 from events.schema_cost import TooCostly, check_cost, parts_of
@@ -82,10 +83,12 @@ def _told(errors: Iterable[jsonschema_rs.ValidationError], at: str) -> dict[str,
         match kind:
             case jsonschema_rs.ValidationErrorKind.Required():
                 path.append(str(kind.property))
-                message = "This field is required."
+                message = gettext("This field is required.")
             case jsonschema_rs.ValidationErrorKind.AdditionalProperties():
                 for name in kind.unexpected:
-                    found.setdefault(".".join([*path, name])[:200], []).append("There is no such field.")
+                    found.setdefault(".".join([*path, name])[:200], []).append(
+                        gettext("There is no such field.")
+                    )
                 continue
             case _:
                 message = (

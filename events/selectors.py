@@ -111,6 +111,21 @@ def history(subject_id: str) -> list[dict[str, Any]]:
     ]
 
 
+def newest(subject_id: str, stream: str, limit: int) -> list[dict[str, Any]]:
+    """Return the last *limit* events of one subject in *stream*, oldest first."""
+    rows = Event.objects.filter(subject_id=subject_id, stream=stream).order_by("-position")[:limit]
+    return [
+        {"type": row.type, "occurred_at": iso(row.occurred_at), "data": orjson.loads(row.data)}
+        for row in reversed(rows)
+    ]
+
+
+def last_told(subject_ids: Iterable[str], types: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return the data of the last event of one of *types* that each subject has."""
+    rows = Event.objects.filter(subject_id__in=list(subject_ids), type__in=list(types)).order_by("position")
+    return {pk: orjson.loads(data) for pk, data in rows.values_list("subject_id", "data")}
+
+
 def heads(names: Iterable[str] | None = None) -> dict[str, tuple[str, int]]:
     """Return ``{stream: (epoch, position)}`` of *names*, or of all streams."""
     streams = Stream.objects.all() if names is None else Stream.objects.filter(name__in=list(names))

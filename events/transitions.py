@@ -110,9 +110,10 @@ def perform_all(
     with log.unit_of_work():
         movable = rows.filter(transition.allowed(), pk__in=by_id).order_by("pk")
         ids = list(movable.select_for_update(skip_locked=True, no_key=True).values_list("pk", flat=True))
-        rows.filter(pk__in=ids).update(**_columns(transition), **changes)
-        for pk in ids:
-            by_id[pk].status = transition.target
+        moved = rows.filter(pk__in=ids)
+        moved.update(**_columns(transition), **changes)
+        for pk, ended_at in moved.order_by("pk").values_list("pk", "resolved_at"):
+            by_id[pk].status, by_id[pk].resolved_at = transition.target, ended_at
             _record(transition, by_id[pk], actor, data)
     return len(ids)
 

@@ -1,12 +1,19 @@
 """People and their roles: Django's own pages, without the way from administrator to superuser."""
 
 import re
+from collections.abc import Iterator
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.models import User
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, Permission, User
 from django.core.validators import RegexValidator
+from django.db.models import ManyToManyField
+from django.forms import CheckboxSelectMultiple, ModelMultipleChoiceField
+from django.forms.models import ModelChoiceIterator
+from django.forms.renderers import TemplatesSetting
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -19,12 +26,52 @@ not_the_clock = RegexValidator(
     flags=re.IGNORECASE,
 )
 
-admin.site.unregister(User)
+admin.site.unregister([User, Group])
+
+
+class Ticks(CheckboxSelectMultiple):
+    """Boxes to tick, under what they belong to."""
+
+    template_name = "hitl/ticks.html"
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> Any:
+        return super().render(name, value, attrs, TemplatesSetting())
+
+
+class ByModel(ModelChoiceIterator[Permission]):
+    def __iter__(self) -> Iterator[Any]:
+        for model, found in groupby(self.queryset.all(), attrgetter("content_type")):
+            yield str(model), [(self.choice(one)[0], one.name) for one in found]
+
+
+class PermissionsField(ModelMultipleChoiceField[Permission]):
+    iterator = ByModel
+
+
+class TicksAdmin(admin.ModelAdmin[Any]):
+    """Offer boxes to tick in place of two lists, which are no work for a keyboard or a phone."""
+
+    filter_horizontal = ()
+
+    def formfield_for_manytomany(
+        self, db_field: ManyToManyField[Any, Any], request: Any = None, **options: Any
+    ) -> Any:
+        options["widget"] = Ticks({"label": db_field.verbose_name})
+        if db_field.related_model is Permission:
+            options["form_class"] = PermissionsField
+        return super().formfield_for_manytomany(db_field, request, **options)
+
+
+@admin.register(Group)
+class RoleAdmin(TicksAdmin, GroupAdmin):
+    """Let roles be made of permissions."""
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin[User]):
+class PersonAdmin(TicksAdmin, UserAdmin[User]):
     """Let administrators make and change people; superusers, and who is one, are for superusers alone."""
+
+    readonly_fields = ("last_login", "date_joined")  # what happened, for nobody to write
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         fields = super().get_readonly_fields(request, obj)

@@ -125,9 +125,9 @@ def listed_hosts_can_match(app_configs: Any, **kwargs: Any) -> list[CheckWarning
             hint="Write hosts as api.example.com or api.example.com:8443, without https:// or a path.",
             id="hitl.W003",
         )
-        for name in ("HITL_PROBE_HOSTS", "HITL_RUN_HOSTS")
+        for name in ("HITL_PROBE_HOSTS", "HITL_RUN_HOSTS", "HITL_PUSH_HOSTS")
         for host in getattr(settings, name)
-        if set(host) & set("/*@?# ")
+        if set(host.removeprefix("*." if name == "HITL_PUSH_HOSTS" else "")) & set("/*@?# ")
     ]
 
 
@@ -135,4 +135,5 @@ HOW_TO_SET = {
     "HITL_DEPLOYMENT_ID": "any text that stays the same as long as the data.",
     "HITL_SECRETS_KEYS": "1:key, a key being 32 random bytes in URL-safe base64.",
     "HITL_RECEIPT_KEYS": "1:key, a key being 32 random bytes in URL-safe base64.",
+    "HITL_PUSH_KEY": "32 random bytes in URL-safe base64.",
 }

@@ -3,8 +3,11 @@
 from typing import Any
 
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest, HttpResponseForbidden
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
 from django.middleware.csrf import CsrfViewMiddleware
+from django.views.csrf import csrf_failure
+
+from hitl_project.pages.readers import reading
 
 
 class CsrfMiddleware(CsrfViewMiddleware):
@@ -17,3 +20,9 @@ class CsrfMiddleware(CsrfViewMiddleware):
             return super().process_view(request, callback, callback_args, callback_kwargs)
         except (LookupError, TypeError, ValueError) as error:
             raise BadRequest("The form cannot be read.") from error
+
+
+def expired(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Say in the reader's language that the form was of another session."""
+    with reading(request):
+        return csrf_failure(request, reason)

@@ -41,6 +41,14 @@ def keys_by_version(folder: Path, variable: str, chosen: str) -> dict[int, str]:
     )
 
 
+def one_key(folder: Path, variable: str, chosen: str) -> str:
+    """Return the only key of *variable*: the one *chosen*, or the one drawn and kept."""
+    key = chosen.strip() or generated_secret(folder, _kept_as(variable), new_key)
+    if not _is_key(key):
+        raise ImproperlyConfigured(f"{variable} must be {_A_KEY}")
+    return key
+
+
 def prepend_key(folder: Path, variable: str) -> int:
     """Put a new key in front of those that ``folder/secrets.json`` keeps; return its version."""
     name = _kept_as(variable)
@@ -95,18 +103,23 @@ def read_keys(variable: str, text: str) -> dict[int, str]:
     keys: dict[int, str] = {}
     for part in text.split(","):
         version, colon, key = part.strip().partition(":")
-        try:
-            fits = len(base64.urlsafe_b64decode(key)) == 32
-        except ValueError:
-            fits = False
         number = int(version) if version.isascii() and version.isdigit() else 0
-        if not (colon and number > 0 and number not in keys and fits):
+        if not (colon and number > 0 and number not in keys and _is_key(key)):
             raise ImproperlyConfigured(
-                f"{variable} must read version:key,version:key, each version once; a key is 32 random bytes"
-                " in URL-safe base64. Make one with: openssl rand -base64 32 | tr +/ -_"
+                f"{variable} must read version:key,version:key, each version once; a key is {_A_KEY}"
             )
         keys[number] = key
     return keys
+
+
+_A_KEY = "32 random bytes in URL-safe base64. Make one with: openssl rand -base64 32 | tr +/ -_"
+
+
+def _is_key(text: str) -> bool:
+    try:
+        return len(base64.urlsafe_b64decode(text)) == 32
+    except ValueError:
+        return False
 
 
 def _kept_as(variable: str) -> str:

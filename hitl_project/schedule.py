@@ -11,6 +11,7 @@ EVERY = {
     "requests_app.tasks.purge_secrets": 600,
     "reviews.tasks.remind_of_items": 30,
     "reviews.tasks.escalate_items": 30,
+    "reviews.tasks.push_to_people": 10,
     "runs.tasks.wake_runs": 5,
     "runs.tasks.wake_answered_runs": 60,
     "agents.tasks.sweep_socket_tickets": 3_600,

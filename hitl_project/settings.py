@@ -14,7 +14,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from structlog.typing import Processor
 
-from hitl_project.environment import data_folder, generated_secret, keys_by_version
+from hitl_project.environment import data_folder, generated_secret, keys_by_version, one_key
 from hitl_project.logs import without_query_string
 from hitl_project.product import business_hours, tool_permissions
 
@@ -62,12 +62,15 @@ DATA_DIR = data_folder(env.str("HITL_DATA_DIR", ""), BASE_DIR / "var")
 SECRET_KEY = env.str("HITL_SECRET_KEY", "") or generated_secret(DATA_DIR, "secret_key")
 HITL_KEY_PEPPER = env.str("HITL_KEY_PEPPER", "") or generated_secret(DATA_DIR, "key_pepper")
 HITL_DRAWN = [
-    name for name in ("HITL_DEPLOYMENT_ID", "HITL_SECRETS_KEYS", "HITL_RECEIPT_KEYS") if not env.str(name, "")
+    name
+    for name in ("HITL_DEPLOYMENT_ID", "HITL_SECRETS_KEYS", "HITL_RECEIPT_KEYS", "HITL_PUSH_KEY")
+    if not env.str(name, "")
 ]
 HITL_DEPLOYMENT_ID = env.str("HITL_DEPLOYMENT_ID", "") or generated_secret(DATA_DIR, "deployment_id")
 HITL_SECRETS_KEYS, HITL_RECEIPT_KEYS = (
     keys_by_version(DATA_DIR, name, env.str(name, "")) for name in ("HITL_SECRETS_KEYS", "HITL_RECEIPT_KEYS")
 )
+HITL_PUSH_KEY = one_key(DATA_DIR, "HITL_PUSH_KEY", env.str("HITL_PUSH_KEY", ""))
 
 DEBUG = yes_or_no("HITL_DEBUG", False)
 ALLOWED_HOSTS = env.list("HITL_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
@@ -105,6 +108,21 @@ HITL_REPLICATE_URL = env.str("HITL_REPLICATE_URL", "") or "https://api.replicate
 HITL_OPENAI_KEY = env.str("HITL_OPENAI_KEY", "") or env.str("OPENAI_API_KEY", "")
 HITL_OPENAI_URL = env.str("HITL_OPENAI_URL", "") or "https://api.openai.com/v1"
 HITL_PUBLIC_URL = env.str("HITL_PUBLIC_URL", "").rstrip("/")
+# The push services of Chrome, Firefox, Edge and Safari.
+PUSH_HOSTS = [
+    "fcm.googleapis.com",
+    "updates.push.services.mozilla.com",
+    "*.notify.windows.com",
+    "*.push.apple.com",
+]
+HITL_PUSH_HOSTS = [
+    host.strip().lower() for host in env.list("HITL_PUSH_HOSTS", default=PUSH_HOSTS) if host.strip()
+]
+HITL_PUSH_CONTACT = (
+    env.str("HITL_PUSH_CONTACT", "")
+    or HITL_PUBLIC_URL
+    or f"https://{next(iter(ALLOWED_HOSTS), 'localhost').strip('.')}"
+)
 
 # --- Where things are kept -------------------------------------------------------------------------
 
@@ -170,6 +188,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TIME_ZONE = "UTC"
 USE_TZ = True
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("es", "Español")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_I18N = True
 
 # --- The parts -------------------------------------------------------------------------------------
@@ -260,16 +280,19 @@ CONTENT_SECURITY_POLICY = {
         "font-src": [SELF],
         "connect-src": [SELF],
         "manifest-src": [SELF],
+        "worker-src": [SELF],
         "form-action": [SELF],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
     }
 }
+AUTHENTICATION_BACKENDS = ["agents.preferences.Accounts"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+CSRF_FAILURE_VIEW = "hitl_project.csrf.expired"
 LOGIN_URL = "/admin/login/"
 LOGIN_REDIRECT_URL = "/admin/"
 SESSION_ENGINE = "hitl_project.sessions"

@@ -1,21 +1,29 @@
 """The admin site that operators work in."""
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils.functional import SimpleLazyObject
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
-from hitl_project import overview
+from agents import preferences
+from agents.callers import operator
+from agents.forms import PreferencesForm
 from hitl_project.logins import LoginForm
+from hitl_project.pages import devices, overview, record
+from hitl_project.pages.readers import reading
+from hitl_project.pages.site_map import places
+from interrupts.together import TogetherView
 from requests_app.models import ActionRequest
-from reviews.models import VIEW
+from reviews.models import VIEW, ReviewItem
 
 
 class HITLAdminSite(AdminSite):
@@ -36,13 +44,50 @@ class HITLAdminSite(AdminSite):
         return context
 
     def get_urls(self) -> list[Any]:
-        requests = self._registry[ActionRequest]
-        listed = path("human-actions/", self.admin_view(requests.changelist_view), name="human_actions")
-        return [listed, *super().get_urls()]
+        inbox, requests = self._registry[ReviewItem], self._registry[ActionRequest]
+        pages: dict[str, Callable[..., Any]] = {
+            "inbox": inbox.changelist_view,
+            "inbox/together": TogetherView.as_view(model_admin=inbox),
+            "human-actions": requests.changelist_view,
+            "decisions": partial(record.decisions, self),
+            "decisions/export": partial(record.export, self),
+            "response-times": partial(record.response_times, self),
+            "push/subscriptions": devices.subscriptions,
+            "preferences": self.preferences,
+        }
+        return [
+            path("manifest.webmanifest", devices.manifest, name="manifest"),
+            path("service-worker.js", devices.service_worker, name="service_worker"),
+            path("offline/", devices.offline, name="offline"),
+            *(
+                path(f"{place}/", self.admin_view(page), name=place.replace("-", "_").replace("/", "_"))
+                for place, page in pages.items()
+            ),
+            *super().get_urls(),
+        ]
+
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        if request.method == "POST":
+            devices.forget(request)
+        return super().logout(request, extra_context)
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         found = overview.figures(request) if request.user.has_perm(VIEW) else {}
+        found["places"] = places(self.get_app_list(request), request.user)
         return super().index(request, {**found, **(extra_context or {})})
+
+    def preferences(self, request: HttpRequest) -> HttpResponse:
+        """Take how somebody likes to read: always of who is logged in, so nobody sets another's."""
+        form = PreferencesForm(request.POST or None, instance=preferences.of(request.user))
+        if request.method == "POST" and form.is_valid():
+            preferences.keep(operator(request).user, **form.cleaned_data)
+            with reading(request):
+                messages.success(request, gettext("Your preferences are saved."))
+            return HttpResponseRedirect(request.path)
+        found = {"title": _("Preferences"), "form": form, "zones": preferences.offered_zones()}
+        return TemplateResponse(
+            request, "hitl/preferences/page.html", {**self.each_context(request), **found}
+        )
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
         """Answer what is not there, or not allowed, with a page instead of the API's problem document."""
@@ -50,20 +95,37 @@ class HITLAdminSite(AdminSite):
 
         @wraps(inner)
         def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            if "%00" in request.get_full_path():  # no id or filter has a NUL, and PostgreSQL fails on one
-                return self._refusal(request, "admin/404.html", _("Not found"), 404, "")
-            try:
-                response: HttpResponse = inner(request, *args, **kwargs)
-            except Http404 as problem:
-                return self._refusal(request, "admin/404.html", _("Not found"), 404, str(problem))
-            except PermissionDenied as problem:
-                return self._refusal(request, "admin/403.html", _("Not allowed"), 403, str(problem))
-            return response
+            with reading(request):
+                return self._answer(request, inner, *args, **kwargs)
 
         return answer
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        with reading(request):
+            return _written(super().login(request, extra_context))
+
+    def _answer(
+        self, request: HttpRequest, view: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        if "%00" in request.get_full_path():  # no id or filter has a NUL, and PostgreSQL fails on one
+            return self._refusal(request, "admin/404.html", _("Not found"), 404, "")
+        try:
+            return _written(view(request, *args, **kwargs))
+        except Http404 as problem:
+            return self._refusal(request, "admin/404.html", _("Not found"), 404, str(problem))
+        except PermissionDenied as problem:
+            return self._refusal(request, "admin/403.html", _("Not allowed"), 403, str(problem))
 
     def _refusal(
         self, request: HttpRequest, template: str, title: Any, status: int, detail: str
     ) -> HttpResponse:
         context = {**self.each_context(request), "title": title, "detail": detail}
         return TemplateResponse(request, template, context, status=status).render()
+
+
+def _written(response: HttpResponse) -> HttpResponse:
+    """Render *response* now, for its reader, and name the language."""
+    if isinstance(response, TemplateResponse):
+        response.render()
+    response.headers.setdefault("Content-Language", get_language())
+    return response

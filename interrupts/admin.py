@@ -3,16 +3,18 @@
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from interrupts import selectors
 from interrupts.deciding import InterruptView
 from interrupts.models import Interrupt
 from reviews.admin import ItemAdmin
+from reviews.models import INTERRUPTS
 
 
 @admin.register(Interrupt)
 class InterruptAdmin(ItemAdmin):
     list_title = _("Interrupts")
-    list_view = "admin:interrupts_interrupt_changelist"
-    rows = staticmethod(selectors.interrupts)
+    back_title = _("Inbox")
+    list_view = "admin:inbox"
+    kinds = INTERRUPTS
+    is_tickable = True
     deferred = ("data", "tool_args", "args_schema", "response_schema", "modifications", "response")
     page = InterruptView

@@ -19,7 +19,6 @@ from reviews.deciding import ItemView
 from reviews.forms import DecisionForm, Verb
 from reviews.grants import Reach
 from reviews.lifecycle import OPEN
-from reviews.models import INTERRUPTS
 from reviews.presentation import arguments, changes, has_long_text
 
 _FILES_AT_ONCE = 10
@@ -28,7 +27,6 @@ _FILES_AT_ONCE = 10
 class InterruptView(ItemView):
     """Approve, edit, answer or reject what an agent asks."""
 
-    kinds = INTERRUPTS
     templates = "admin/interrupts/interrupt"
     route = "interrupt"
     places = {"modifications": "arguments_form", "response": "answer_form"}

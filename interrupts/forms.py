@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from agents.callers import Caller
 from events.untrusted import pretty, visible
+from interrupts import nested
 from interrupts.models import Interrupt, one_line
 from reviews import grants
 from reviews.fields import (
@@ -73,17 +74,20 @@ class ArgumentsForm(NamedFieldsForm):
 
     def __init__(self, *args: Any, interrupt: Interrupt, missing: Iterable[str] = (), **options: Any) -> None:
         self.original: dict[str, Any] = interrupt.tool_args
-        described = _described_by(interrupt.args_schema)
-        self.added = _added(described, self.original, list(missing))
-        given = [name for name in self.original if name not in self.added]
+        described = nested.properties(interrupt.args_schema)
+        given = nested.leaves(self.original, described)
+        self.added = _added(described, self.original, list(missing), len(given))
+        given = [leaf for leaf in given if leaf[0][0] not in self.added]
         self.needed = [name for name in missing if name in self.added]
         self.optional = [name for name in self.added if name not in self.needed]
         adding = {name: _field_to_add(name, rule) for name, rule in self.added.items()}
-        fields = [
-            *((name, adding[name]) for name in self.needed),
-            *((name, _field_given(name, self.original[name], described.get(name))) for name in given),
-            *((name, adding[name]) for name in self.optional),
+        placed: list[tuple[nested.Path, forms.Field]] = [
+            *(((name,), adding[name]) for name in self.needed),
+            *((path, _field_given(".".join(path), value, rule)) for path, value, rule in given),
+            *(((name,), adding[name]) for name in self.optional),
         ]
+        self.paths = [path for path, _field in placed]
+        fields = [(".".join(path), field) for path, field in placed]
         super().__init__(*args, fields=fields, prefix="argument", **options)
         for field in self.fields.values():
             field.widget.attrs["data-original"] = field.initial or ""
@@ -129,34 +133,22 @@ class ArgumentsForm(NamedFieldsForm):
         return not same(self.result(), self.original)
 
     def _by_field(self) -> dict[str, Any]:
-        filled = self.values()
-        blank = {name: value for name, value in self.original.items() if name in self.added}
-        now = {**blank, **filled}
-        # A value nobody touched is passed on as it is, not as a form would write it.
-        return {
-            name: self.original[name] if name in self.original and same(value, self.original[name]) else value
-            for name, value in now.items()
-        }
+        typed = [(path, self.cleaned_data.get(str(number))) for number, path in enumerate(self.paths)]
+        return nested.with_values(self.original, [each for each in typed if each[1] is not MISSING])
 
     def _whole_is_changed(self) -> bool:
         whole = self.cleaned_data.get("whole", MISSING)
         return whole is not MISSING and not same(whole, self.original)
 
 
-def _described_by(schema: Any) -> dict[str, Any]:
-    """Return the properties that *schema* describes, without those that nothing can be."""
-    found = schema.get("properties") if isinstance(schema, dict) else None
-    return (
-        {name: rule for name, rule in found.items() if rule is not False} if isinstance(found, dict) else {}
-    )
-
-
-def _added(described: dict[str, Any], given: dict[str, Any], missing: list[str]) -> dict[str, Any]:
+def _added(
+    described: dict[str, Any], given: dict[str, Any], missing: list[str], fields: int
+) -> dict[str, Any]:
     """Return what could be added, those *missing* first, as far as a form has room; a blank value is none."""
     absent = [name for name in missing if given.get(name) in (None, "")]
     absent += [name for name in described if name not in given and name not in absent]
     found, room = {}, _FORM_CHARACTERS - len(pretty(given))
-    for name in absent[: max(0, ONE_BY_ONE - len(given))]:
+    for name in absent[: max(0, ONE_BY_ONE - fields)]:
         rule = described.get(name, {})
         room -= len(name) + len(pretty(rule))
         if room < 0:

@@ -8,7 +8,16 @@ from agents.callers import Caller
 from events.problems import not_found
 from events.statements import Parameter, Prepared
 from interrupts.models import Interrupt
-from reviews.selectors import BY_URGENCY, is_open, one, shown_to, time_left, visible_to, with_effective_status
+from reviews.selectors import (
+    BY_URGENCY,
+    is_open,
+    one,
+    shown_to,
+    time_left,
+    visible_to,
+    with_due,
+    with_effective_status,
+)
 
 STATUS_FIELDS = (
     "pk", "agent_id", "effective_status", "time_left", "version", "modifications", "response",
@@ -54,9 +63,9 @@ def _status_rows(caller: Caller, pk: str) -> Any:
 _of_agent = Prepared(lambda: _status_rows(Caller("", "", agent=Parameter("agent")), Parameter("pk")))
 
 
-def get_pending(session_id: str = "", agent_name: str = "") -> QuerySet[Interrupt]:
+def get_pending(session_id: str = "", agent_name: str = "") -> Any:
     """Return what waits for a person, of one session or agent name where given."""
-    rows = Interrupt.objects.filter(is_open()).order_by(*BY_URGENCY)
+    rows = with_due(Interrupt.objects.filter(is_open())).order_by(*BY_URGENCY)
     if session_id:
         rows = rows.filter(session_id=session_id)
     return rows.filter(agent_name=agent_name) if agent_name else rows

@@ -7,11 +7,12 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from agents.callers import operator
-from requests_app import selectors, template_admin  # noqa: F401 - Django looks for pages here
+from requests_app import template_admin  # noqa: F401 - Django looks for pages here
 from requests_app.deciding import RequestView
 from requests_app.models import ActionRequest
-from reviews.admin import ItemAdmin, PriorityFilter, StateFilter, TypeFilter
+from reviews.admin import AgentFilter, ItemAdmin, PriorityFilter, StateFilter, TypeFilter
 from reviews.lifecycle import Status
+from reviews.models import REQUESTS
 from reviews.selectors import having_status, is_open
 from reviews.statistics import statistics
 from reviews.times import HOUR, duration
@@ -26,17 +27,19 @@ class RequestStateFilter(StateFilter):
         "lapsed": (_("Lapsed"), having_status(Status.EXPIRED) | having_status(Status.CANCELLED)),
         "all": StateFilter.tabs["all"],
     }
+    counted = {"": (), "in_review": ()}
+    newest_first = frozenset({"fulfilled", "rejected", "lapsed", "all"})
 
 
 @admin.register(ActionRequest)
 class ActionRequestAdmin(ItemAdmin):
-    list_filter = (RequestStateFilter, PriorityFilter, TypeFilter)
+    list_filter = (RequestStateFilter, PriorityFilter, TypeFilter, AgentFilter)
     list_title = _("Human actions")
     list_view = "admin:human_actions"
     empty_words = _(
         "When an agent needs something done that only a person can do, it appears here by itself."
     )
-    rows = staticmethod(selectors.list_requests)
+    kinds = REQUESTS
     deferred = ("description", "required_fields", "context", "checklist", "response_data", "metadata")
     page = RequestView
 

@@ -15,7 +15,7 @@ from requests_app.serializers import document
 from reviews.attachments import attach
 from reviews.deciding import ItemView
 from reviews.forms import Verb
-from reviews.models import REQUESTS, Kind
+from reviews.models import Kind
 from reviews.presentation import Argument, argument, arguments, has_long_text
 from reviews.selectors import one
 
@@ -33,7 +33,6 @@ HEADLINES = {
 class RequestView(ItemView):
     """Review, fulfill or turn down what an agent needs."""
 
-    kinds = REQUESTS
     templates = "admin/requests_app/actionrequest"
     claim, release = staticmethod(services.start_review), staticmethod(services.release)
     route = "request"

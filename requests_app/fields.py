@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator, URLValidator
+from django.utils.translation import gettext as _
 
 from events.problems import invalid
 from events.schema import SchemaError, compile_pattern, matches
@@ -101,11 +102,11 @@ def answered(fields: list[Field], answers: dict[str, Any]) -> dict[str, Any]:
     """
     given = {name: value for name, value in answers.items() if value is not None and value != ""}
     asked = {field.name for field in fields}
-    errors = {name: ["This was not asked for."] for name in answers if name not in asked}
+    errors = {name: [_("This was not asked for.")] for name in answers if name not in asked}
     for field in fields:
         if field.name not in given:
             if field.required:
-                errors[field.name] = ["This field is required."]
+                errors[field.name] = [_("This field is required.")]
         elif told := unfit(field, given[field.name]):
             errors[field.name] = [told]
     if errors:
@@ -118,23 +119,27 @@ def unfit(field: Field, value: Any) -> str:
     match field.type:
         case "number":
             number = isinstance(value, int | float) and not isinstance(value, bool)
-            return _out_of_bounds(field, value, "") if number else "Give a number."
+            return _out_of_bounds(field, value) if number else _("Give a number.")
         case "boolean":
-            return "" if isinstance(value, bool) else "Give true or false."
+            return "" if isinstance(value, bool) else _("Give true or false.")
         case "choice":
-            return "" if value in field.choices else f"Choose one of: {', '.join(field.choices)}."
+            return (
+                ""
+                if value in field.choices
+                else _("Choose one of: %(choices)s.") % {"choices": ", ".join(field.choices)}
+            )
         case "date":
             date = isinstance(value, str) and _is_date(value)
-            return _out_of_bounds(field, value, "") if date else "Write a date as in 2030-01-31."
+            return _out_of_bounds(field, value) if date else _("Write a date as in 2030-01-31.")
         case "file":
             attached = isinstance(value, str) and value.startswith("att_")
-            return "" if attached else "Attach the file, then give the attachment's id (att_…)."
+            return "" if attached else _("Attach the file, then give the attachment's id (att_…).")
     if not isinstance(value, str):
-        return "Give a text."
+        return _("Give a text.")
     if field.required and not value.strip():
-        return "This field is required."
+        return _("This field is required.")
     if len(value) > TEXT_LIMIT:
-        return f"Write at most {TEXT_LIMIT:,} characters."
+        return _("Write at most %(number)s characters.") % {"number": f"{TEXT_LIMIT:,}"}
     return _unfit_text(field, value)
 
 
@@ -145,17 +150,27 @@ def _unfit_text(field: Field, value: str) -> str:
         if field.type == "url":
             URLValidator(schemes=["http", "https"])(value)
     except ValidationError:
-        return "Write an e-mail address." if field.type == "email" else "Write an address like https://…"
+        return (
+            _("Write an e-mail address.") if field.type == "email" else _("Write an address like https://…")
+        )
     if field.pattern and not matches(field.pattern, value):
-        return field.help or f"This must match {field.pattern}"
-    return _out_of_bounds(field, len(value), " characters")
+        return field.help or _("This must match %(pattern)s") % {"pattern": field.pattern}
+    return _too_short_or_long(field, len(value))
 
 
-def _out_of_bounds(field: Field, value: Any, unit: str) -> str:
+def _out_of_bounds(field: Field, value: Any) -> str:
     if field.min is not None and value < field.min:
-        return f"Not less than {field.min}{unit}."
+        return _("Not less than %(least)s.") % {"least": field.min}
     if field.max is not None and value > field.max:
-        return f"Not more than {field.max}{unit}."
+        return _("Not more than %(most)s.") % {"most": field.max}
+    return ""
+
+
+def _too_short_or_long(field: Field, length: int) -> str:
+    if field.min is not None and length < field.min:
+        return _("Not less than %(least)s characters.") % {"least": field.min}
+    if field.max is not None and length > field.max:
+        return _("Not more than %(most)s characters.") % {"most": field.max}
     return ""
 
 
@@ -163,23 +178,23 @@ def _unfit(field: Field) -> list[str]:
     """Say what is wrong with how a field is described."""
     found = []
     if (field.type == "choice") != bool(field.choices):
-        found.append("A choice needs `choices`, and nothing else takes them.")
+        found.append(_("A choice needs `choices`, and nothing else takes them."))
     if field.pattern and field.type not in TEXTS:
-        found.append("Only texts take a `pattern`.")
+        found.append(_("Only texts take a `pattern`."))
     elif field.pattern:
         try:
             compile_pattern(field.pattern)
         except SchemaError as error:
-            found.append(f"`pattern` is not a pattern that can be used: {error}")
+            found.append(_("`pattern` is not a pattern that can be used: %(why)s") % {"why": error})
     bounds = [bound for bound in (field.min, field.max) if bound is not None]
     if field.type in ("boolean", "choice", "file") and bounds:
-        found.append(f"A {field.type} takes no `min` or `max`.")
+        found.append(_("A %(type)s takes no `min` or `max`.") % {"type": field.type})
     elif field.type == "date" and not all(isinstance(bound, str) and _is_date(bound) for bound in bounds):
-        found.append("Write `min` and `max` of a date as in 2030-01-31.")
+        found.append(_("Write `min` and `max` of a date as in 2030-01-31."))
     elif field.type != "date" and any(isinstance(bound, str) for bound in bounds):
-        found.append("Write `min` and `max` as numbers.")
+        found.append(_("Write `min` and `max` as numbers."))
     elif len(bounds) == 2 and bounds[0] > bounds[1]:
-        found.append("`min` is greater than `max`.")
+        found.append(_("`min` is greater than `max`."))
     return found
 
 

@@ -13,7 +13,7 @@ from requests_app.fields import Field, fields_of
 from reviews.models import REQUESTS, Kind, Priority, ReviewItem
 
 TYPES = [(kind.value, kind.label) for kind in REQUESTS]
-NAME = RegexValidator(r"^[a-z0-9][a-z0-9_-]*\Z", "Small letters, digits, dashes and underscores.")
+NAME = RegexValidator(r"^[a-z0-9][a-z0-9_-]*\Z", _("Small letters, digits, dashes and underscores."))
 YEAR_HOURS = 365 * 24
 
 
@@ -160,13 +160,17 @@ class Probe(models.Model):
     header = models.CharField(
         max_length=64,
         default="Authorization",
-        validators=[RegexValidator(r"^[A-Za-z0-9-]+\Z", "The name of a header: letters, digits and dashes.")],
+        validators=[
+            RegexValidator(r"^[A-Za-z0-9-]+\Z", _("The name of a header: letters, digits and dashes."))
+        ],
     )
     template = models.CharField(
         max_length=200,
         default="Bearer {value}",
         help_text=_("What the header says; {value} stands for the answer."),
-        validators=[RegexValidator(r"^[ -z|~]*\{value\}[ -z|~]*\Z", "Plain text with {value} in it, once.")],
+        validators=[
+            RegexValidator(r"^[ -z|~]*\{value\}[ -z|~]*\Z", _("Plain text with {value} in it, once."))
+        ],
     )
     expected_status = models.PositiveSmallIntegerField(
         default=200, validators=[MinValueValidator(200), MaxValueValidator(499)]

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 from asgiref.sync import async_to_sync
 from django.conf import settings
+from django.utils.translation import gettext, gettext_noop
 
 from events import outbound
 from events.problems import Problem, invalid
@@ -19,7 +20,7 @@ from requests_app.models import Probe
 
 SECONDS = 5
 PLACE = "{value}"
-UNAVAILABLE = (
+UNAVAILABLE = gettext_noop(
     "The service that checks this value does not answer, so nothing was stored. Try again in a while;"
     " if that does not help, ask an administrator to look at the probe {name}."
 )
@@ -53,11 +54,14 @@ def check(name: str, value: str) -> str:
     """
     probe = Probe.objects.filter(name=name, is_active=True).first()
     if probe is None or why_not(probe.url):
-        return f"This is checked by the probe {name}, which may not be used. Ask an administrator."
+        told = gettext("This is checked by the probe %(name)s, which may not be used. Ask an administrator.")
+        return told % {"name": name}
     if not outbound.fits_a_header(value):
-        return "This has characters that no key has: blanks around it, line ends, accents."
+        return gettext("This has characters that no key has: blanks around it, line ends, accents.")
     status = _ask(probe, value)
-    return "" if status == probe.expected_status else f"The service refused this value (HTTP {status})."
+    if status == probe.expected_status:
+        return ""
+    return gettext("The service refused this value (HTTP %(status)s).") % {"status": status}
 
 
 def _ask(probe: Probe, value: str) -> int:
@@ -68,7 +72,7 @@ def _ask(probe: Probe, value: str) -> int:
     try:
         return async_to_sync(_status)(client, probe.url, headers)
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError):
-        told = UNAVAILABLE.format(name=probe.name)
+        told = gettext(UNAVAILABLE).format(name=probe.name)
         # Without its cause: what a library says of a request may repeat a header.
         raise Problem(503, "check_unavailable", told, headers={"Retry-After": "30"}) from None
 

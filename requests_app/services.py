@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from agents.callers import Caller
 from events import log
@@ -164,7 +165,7 @@ def _check_files(request: ActionRequest, answers: dict[str, Any]) -> None:
     named = {name: answers[name] for name in request.names_of("file") if name in answers}
     there = set(request.attachments.filter(pk__in=named.values()).values_list("pk", flat=True))
     if missing := [name for name, pk in named.items() if pk not in there]:
-        told = ["This file is not attached to this request. Attach it first."]
+        told = [_("This file is not attached to this request. Attach it first.")]
         raise invalid({f"response_data.{name}": told for name in missing})
 
 

@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from events.problems import Problem
 from events.schema import errors_of
@@ -14,6 +15,8 @@ from requests_app import bodies, fields, probes
 from requests_app.models import Probe, RequestTemplate
 from reviews.bodies import Schema
 from reviews.fields import MISSING, JSONValueField
+from reviews.models import Kind, Priority
+from reviews.templatetags.items import KINDS, PRIORITIES
 
 
 class DocumentField(JSONValueField):
@@ -88,8 +91,22 @@ class _Named(admin.ModelAdmin[Any]):
 @admin.register(RequestTemplate)
 class RequestTemplateAdmin(_Named):
     form = TemplateForm
-    list_display = ("name", "request_type", "title", "priority", "is_active")
+    list_display = ("name", "type_in_words", "title", "priority_in_words", "is_active")
     search_fields = ("name", "title")
+
+    @admin.display(description=gettext_lazy("request type"), ordering="request_type")
+    def type_in_words(self, row: RequestTemplate) -> Any:
+        return KINDS[Kind(row.request_type)][-1]
+
+    @admin.display(description=gettext_lazy("priority"), ordering="priority")
+    def priority_in_words(self, row: RequestTemplate) -> Any:
+        return PRIORITIES[Priority(row.priority)][-1]
+
+    def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        """Offer what the other pages call the kinds and the priorities."""
+        words: Any = KINDS if db_field.name == "request_type" else PRIORITIES
+        options["choices"] = [(value, words[value][-1]) for value, _label in db_field.choices]
+        return super().formfield_for_choice_field(db_field, request, **options)
 
 
 @admin.register(Probe)

@@ -13,6 +13,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.db.models import Exists, Sum
 from django.db.models.functions import Greatest, Now
+from django.utils.translation import gettext as _
 
 from agents.callers import Caller
 from agents.models import Agent
@@ -125,7 +126,8 @@ def content_of(attachment: Attachment) -> bytes:
 def _received(upload: "UploadedFile[bytes]") -> tuple[bytes, dict[str, Any]]:
     """Return the content of *upload*, and what is kept of it beside."""
     if (upload.size or 0) > settings.HITL_ATTACHMENT_MAX_MIB * MIB:
-        raise Problem(413, "too_large", f"A file may have {settings.HITL_ATTACHMENT_MAX_MIB} MiB.")
+        detail = _("A file may have %(number)d MiB.") % {"number": settings.HITL_ATTACHMENT_MAX_MIB}
+        raise Problem(413, "too_large", detail)
     name, content = safe_name(upload.name or ""), upload.read()
     return content, {
         "name": name,
@@ -206,7 +208,7 @@ def _storage() -> Iterator[Storage]:
     try:
         yield storages["attachments"]
     except OSError as error:
-        detail = "The storage of attachments does not answer. Nothing was changed; try again."
+        detail = _("The storage of attachments does not answer. Nothing was changed; try again.")
         raise Problem(503, "unavailable", detail, headers={"Retry-After": "10"}) from error
 
 
@@ -215,8 +217,10 @@ def _check_room(item: ReviewItem, by: Caller) -> None:
     agent = f"agent:{item.agent_id}"
     of_agents, of_people = item.attachments.filter(added_by=agent), item.attachments.exclude(added_by=agent)
     if (of_people if by.user else of_agents).count() > FILES_LIMIT:
-        detail = f"One item may have {FILES_LIMIT} files of its agent, and {FILES_LIMIT} of people."
-        raise Problem(429, "too_many_attachments", detail, headers={"Retry-After": "3600"})
+        detail = _("One item may have %(number)d files of its agent, and %(number)d of people.")
+        raise Problem(
+            429, "too_many_attachments", detail % {"number": FILES_LIMIT}, headers={"Retry-After": "3600"}
+        )
     if by.user is None:
         check_quota(str(item.agent_id))
 

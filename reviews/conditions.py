@@ -12,6 +12,7 @@ from typing import Any
 
 import cel
 import orjson
+from django.utils.translation import gettext, gettext_noop
 
 NAMES = ("args", "agent", "session_id")
 FUNCTIONS = frozenset(
@@ -41,7 +42,8 @@ class ConditionError(ValueError):
     """An expression is no condition; ``line`` and ``column`` (from 1) say where."""
 
     def __init__(self, told: str, line: int = 1, column: int = 1) -> None:
-        super().__init__(f"Line {line}, character {column}: {told}")
+        said = gettext("Line %(line)d, character %(column)d: %(why)s")
+        super().__init__(said % {"line": line, "column": column, "why": told})
         self.line, self.column = line, column
 
 
@@ -58,7 +60,7 @@ class Condition:
 
     def __init__(self, expression: str) -> None:
         if len(expression) > LIMIT:
-            raise ConditionError(f"Write at most {LIMIT:,} characters.")
+            raise ConditionError(gettext("Write at most %(number)s characters.") % {"number": f"{LIMIT:,}"})
         try:
             self._program = cel.compile(expression)
         except ValueError as error:
@@ -77,19 +79,21 @@ class Condition:
             ConditionFailed: the arguments do not fit it, it would run long, or its value is no boolean.
         """
         if (self._depth or self._sums or self._patterns_take) and self._is_long(args):
-            raise ConditionFailed("The condition would run long over arguments of this size.")
+            raise ConditionFailed(gettext_noop("The condition would run long over arguments of this size."))
         try:
             found = self._program.execute({"args": args, "agent": agent, "session_id": session_id})
         except KeyError:
-            raise ConditionFailed("An argument that the condition reads is missing.") from None
+            raise ConditionFailed(gettext_noop("An argument that the condition reads is missing.")) from None
         except TypeError:
-            raise ConditionFailed("An argument is of another type than the condition takes.") from None
+            raise ConditionFailed(
+                gettext_noop("An argument is of another type than the condition takes.")
+            ) from None
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException:
-            raise ConditionFailed("The condition failed over these arguments.") from None
+            raise ConditionFailed(gettext_noop("The condition failed over these arguments.")) from None
         if not isinstance(found, bool):
-            raise ConditionFailed("The condition's value is neither true nor false.")
+            raise ConditionFailed(gettext_noop("The condition's value is neither true nor false."))
         return found
 
     def _is_long(self, args: dict[str, Any]) -> bool:
@@ -106,18 +110,20 @@ class Condition:
     def _check_names(self, expression: str, bound: set[str]) -> None:
         for name in self._program.variables():
             if name not in NAMES and name not in bound:
-                told = f"There is no “{name}”; a condition reads {', '.join(NAMES)}."
+                told = gettext("There is no “%(name)s”; a condition reads %(names)s.")
+                told %= {"name": name, "names": ", ".join(NAMES)}
                 raise ConditionError(told, *_place(expression, name))
         for name in self._program.functions():
             if name.isidentifier() and not name.startswith("_") and name not in FUNCTIONS:
-                raise ConditionError(f"There is no function “{name}”.", *_place(expression, name))
+                told = gettext("There is no function “%(name)s”.") % {"name": name}
+                raise ConditionError(told, *_place(expression, name))
 
 
 class Unreadable:
     """Stand in for a condition that no longer compiles: it fails, so that a person is asked."""
 
     def holds(self, *call: Any) -> bool:
-        raise ConditionFailed("The condition of this policy cannot be read.")
+        raise ConditionFailed(gettext_noop("The condition of this policy cannot be read."))
 
 
 def _without_texts(expression: str) -> tuple[str, list[str]]:
@@ -138,7 +144,7 @@ def _seconds_of_patterns(expression: str, bare: str, texts: list[str]) -> float:
     seconds = 0.0
     for number in _PATTERN.findall(bare):
         if not number:
-            told = "Write the regular expression in quotes, after “matches(”."
+            told = gettext("Write the regular expression in quotes, after “matches(”.")
             raise ConditionError(told, *_place(expression, "matches"))
         seconds += _seconds_of(texts[int(number)])
     return seconds
@@ -173,7 +179,7 @@ def _place(expression: str, name: str) -> tuple[int, int]:
 def _explained(message: str) -> ConditionError:
     found = _WHERE.search(message)
     if found is None:
-        return ConditionError("This is no CEL expression.")
+        return ConditionError(gettext("This is no CEL expression."))
     line, column, told = int(found[1]), int(found[2]), found[3]
     told = told.replace("'<EOF>'", "the end")
     if "Recursion limit" in told:

@@ -17,7 +17,6 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import View
 
@@ -26,22 +25,22 @@ from events.problems import Problem
 from events.selectors import history
 from events.transitions import TransitionConflict
 from events.untrusted import marked, visible
-from reviews import presentation, services
+from reviews import precedents, presentation, services, surroundings
 from reviews.admin import FRAGMENT
 from reviews.attachments import of_item
 from reviews.ballots import Ballot, ballot, steps
 from reviews.conflicts import conflict
-from reviews.forms import CommentForm, DecisionForm, Verb
+from reviews.follow_up import escalate_now
+from reviews.forms import COUNTED, CommentForm, DecisionForm, Verb
 from reviews.lifecycle import CLAIM, OPEN, Status
-from reviews.models import DECIDE, INTERRUPTS, Kind, ReviewItem
+from reviews.models import DECIDE, INTERRUPTS, ReviewItem
 from reviews.reviewers import candidates
 from reviews.rules import granter_of, is_denied
-from reviews.selectors import claim_is_free_for, inbox
+from reviews.selectors import claim_is_free_for, first_of, inbox
 from reviews.templatetags.items import page_of
 
 HANDED_TO_AT_MOST = 200
 CANDIDATES_FOR_NEXT = 50
-COUNTED = gettext_lazy("Your approval is counted: %(title)s")
 
 
 # What is typed may be a secret: no error report repeats it.
@@ -50,7 +49,6 @@ class ItemView(View):
     """Show one item and carry out what its panel asks for."""
 
     model_admin: Any = None
-    kinds: tuple[Kind, ...] = ()
     templates = ""
     claim: Callable[..., None] = staticmethod(services.claim)
     release: Callable[..., None] = staticmethod(services.release)
@@ -135,11 +133,15 @@ class ItemView(View):
             return self._comment()
         if not self.may_decide:
             raise PermissionDenied
+        if verb == Verb.RENEW:
+            return HttpResponse(status=204 if services.renew(self.item, by=self.caller) else 409)
         self.forms = {"decision_form": self.decision_form(request.POST), **self.content_forms(request.POST)}
         try:
             if verb in (Verb.CLAIM, Verb.RELEASE):
                 (self.claim if verb == Verb.CLAIM else self.release)(self.item, by=self.caller)
                 return self._stay()
+            if verb == Verb.ESCALATE:
+                return self._escalate()
             return self._hand_over() if verb == Verb.REASSIGN else self._decide()
         except TransitionConflict as error:
             return self._conflict(error)
@@ -169,6 +171,15 @@ class ItemView(View):
             return self._page(status=400)
         messages.success(self.request, _("%(name)s has it now.") % {"name": name})
         return self._stay()
+
+    def _escalate(self) -> HttpResponse:
+        """Ask somebody besides; the note is told to everybody who then looks at it."""
+        form: DecisionForm = self.forms["decision_form"]
+        if not form.is_valid():
+            return self._page(status=400)
+        group = escalate_now(self.item, by=self.caller, note=form.cleaned_data["note"].strip())
+        messages.success(self.request, _("%(group)s is asked as well now.") % {"group": marked(group)})
+        return HttpResponseRedirect(page_of(self.item))
 
     def _decide(self) -> HttpResponse:
         form: DecisionForm = self.forms["decision_form"]
@@ -276,7 +287,7 @@ class ItemView(View):
             **self.forms,
             "opts": self.model_admin.opts,
             "list_url": self._list_url(),
-            "list_title": self.model_admin.list_title,
+            "list_title": self.model_admin.back_title or self.model_admin.list_title,
             "item": item,
             "files": of_item(item.pk, files_url),
             "history": presentation.history_lines(record),
@@ -296,7 +307,14 @@ class ItemView(View):
             **(
                 {}
                 if fragment
-                else {"ballot": self.ballot, "people": self._people, **self._holding(), **self.verbs()}
+                else {
+                    "ballot": self.ballot,
+                    "people": self._people,
+                    "past": precedents.of(item),
+                    "around": surroundings.of(item),
+                    **self._holding(),
+                    **self.verbs(),
+                }
             ),
         }
         template = "hitl/item/standing.html" if fragment else f"{self.templates}/page.html"
@@ -317,8 +335,8 @@ class ItemView(View):
 
     def _next_item(self) -> str:
         """Return where the next item that waits is decided; empty when there is none."""
-        waiting = inbox().filter(claim_is_free_for(self.caller.user), kind__in=self.kinds)
-        first = waiting.exclude(pk=self.item.pk).only("pk", "kind", "votes")[:CANDIDATES_FOR_NEXT]
+        waiting = inbox().filter(claim_is_free_for(self.caller.user)).exclude(pk=self.item.pk)
+        first = first_of(waiting.only("pk", "kind", "votes"), CANDIDATES_FOR_NEXT)
         return next((page_of(item) for item in first if not self._has_voted(item)), "")
 
     def _has_voted(self, item: ReviewItem) -> bool:

@@ -27,7 +27,7 @@ _MOMENT = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%d
 class DelegationForm(forms.Form):
     """Take who is away, from when to when, and who stands in.
 
-    ``zone`` is that of the browser, which its script fills in; times are UTC without it.
+    ``zone`` is the one that the times are meant in: as chosen, else the browser's, which its script fills in.
     """
 
     absent = forms.ModelChoiceField(
@@ -44,7 +44,7 @@ class DelegationForm(forms.Form):
     )
 
     def __init__(self, data: Any = None, *, by: Caller) -> None:
-        super().__init__(data, initial={"absent": by.name})
+        super().__init__(data, initial={"absent": by.name, "zone": timezone.get_current_timezone_name()})
         people = User.objects.filter(is_active=True).order_by("username")
         speaks_for_all = by.has_perm(delegations.MANAGE)
         self._let("absent", people if speaks_for_all else people.filter(pk=by.user.pk))
@@ -52,7 +52,7 @@ class DelegationForm(forms.Form):
 
     def clean_zone(self) -> ZoneInfo:
         try:
-            return ZoneInfo(self.cleaned_data["zone"] or "UTC")
+            return ZoneInfo(self.cleaned_data["zone"] or timezone.get_current_timezone_name())
         except (ZoneInfoNotFoundError, ValueError, OSError):
             return ZoneInfo("UTC")
 

@@ -3,6 +3,7 @@
 import datetime as dt
 
 from django.contrib.auth.models import User
+from django.utils.translation import gettext as _
 
 from agents.callers import Caller
 from events import log
@@ -30,11 +31,11 @@ def delegate(
     """
     _must_speak_for(by, absent)
     if starts_at >= ends_at:
-        raise invalid({"ends_at": ["This has to end after it begins."]})
+        raise invalid({"ends_at": [_("This has to end after it begins.")]})
     if substitute == absent:
-        raise invalid({"substitute": ["Nobody stands in for themselves."]})
+        raise invalid({"substitute": [_("Nobody stands in for themselves.")]})
     if not (substitute.is_active and substitute.has_perm(DECIDE)):
-        raise invalid({"substitute": ["This person may not decide anything here."]})
+        raise invalid({"substitute": [_("This person may not decide anything here.")]})
     with log.unit_of_work():
         made = Delegation.objects.create(
             absent=absent, substitute=substitute, starts_at=starts_at, ends_at=ends_at, note=note
@@ -57,7 +58,7 @@ def end(delegation: Delegation, by: Caller) -> None:
 
 def _must_speak_for(by: Caller, absent: User) -> None:
     if by.user != absent and not by.has_perm(MANAGE):
-        raise Problem(403, "not_yours", "Only an administrator names a substitute for somebody else.")
+        raise Problem(403, "not_yours", _("Only an administrator names a substitute for somebody else."))
 
 
 def _record(event: str, delegation: Delegation, by: Caller) -> None:

@@ -2,8 +2,9 @@
 
 import re
 
+from django.utils.translation import gettext as _
+
 UNITS = (("w", 604_800), ("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
-HINT = "Write it like 30 min, 4 h, 2 d or 1 d 12 h."
 _WORDS = {
     "w": ("w", "week", "weeks"),
     "d": ("d", "day", "days"),
@@ -24,10 +25,10 @@ def parse(text: str) -> int:
     text = text.strip().lower()
     parts = _PART.findall(text)
     if not parts or _PART.sub("", text) or any(unit not in _SECONDS for _number, unit in parts):
-        raise ValueError(HINT)
+        raise ValueError(_("Write it like 30 min, 4 h, 2 d or 1 d 12 h."))
     seconds = round(sum(float(number) * _SECONDS[unit] for number, unit in parts))
     if seconds < 1:
-        raise ValueError(HINT)
+        raise ValueError(_("Write it like 30 min, 4 h, 2 d or 1 d 12 h."))
     return seconds
 
 

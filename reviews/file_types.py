@@ -6,6 +6,7 @@ Nothing that a browser would run is on the list: no HTML, no SVG, no scripts.
 import re
 
 import orjson
+from django.utils.translation import gettext
 
 from events.problems import Problem, invalid
 
@@ -62,14 +63,14 @@ def checked_type(name: str, content: bytes) -> str:
     """
     extension = name.rpartition(".")[2].lower() if "." in name else ""
     if extension not in TYPES:
-        detail = f"Files may be {', '.join(TYPES)}; this name ends in none of them."
-        raise Problem(415, "unsupported_media_type", detail)
+        detail = gettext("Files may be %(endings)s; this name ends in none of them.")
+        raise Problem(415, "unsupported_media_type", detail % {"endings": ", ".join(TYPES)})
     claimed, content_type = TYPES[extension]
     if not content:
-        raise invalid({"file": ["The file is empty."]})
+        raise invalid({"file": [gettext("The file is empty.")]})
     found = kind_of(content)
     if found != claimed and not (claimed == "zip" and found in _OFFICE):
-        raise invalid({"file": [f"The name says {claimed}, the content {_said(found)}"]})
+        raise invalid({"file": [_mismatch(claimed, found)]})
     if extension == "json":
         _check_json(content)
     return content_type
@@ -98,11 +99,19 @@ def _is_text(content: bytes) -> bool:
     return b"\x00" not in content
 
 
-def _said(found: str) -> str:
+def _mismatch(claimed: str, found: str) -> str:
     if not found:
-        return "is neither that nor anything else that is accepted. Text must be UTF-8 without NUL."
+        told = gettext(
+            "The name says %(claimed)s, the content is neither that nor anything else that is accepted."
+            " Text must be UTF-8 without NUL."
+        )
+        return told % {"claimed": claimed}
+    told = gettext(
+        "The name says %(claimed)s, the content is %(found)s."
+        " Name it %(endings)s, or send what the name says."
+    )
     endings = [f".{extension}" for extension, (kind, _) in TYPES.items() if kind == found]
-    return f"is {found}. Name it {' or '.join(endings)}, or send what the name says."
+    return told % {"claimed": claimed, "found": found, "endings": gettext(" or ").join(endings)}
 
 
 def _check_json(content: bytes) -> None:

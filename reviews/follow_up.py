@@ -1,4 +1,4 @@
-"""What happens while nobody answers: a reminder, then other groups are asked, then the deadline."""
+"""What happens while nobody answers: a reminder, then other groups are asked, by the clock or by hand."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -7,15 +7,20 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
+from agents.callers import Caller
 from events.clock import database_now, iso
 from events.models import SYSTEM
+from events.problems import Problem
 from events.transitions import Transition, TransitionConflict, perform
 from reviews.lifecycle import ESCALATE, REMIND
 from reviews.models import Policy, Priority, ReviewItem
 from reviews.selectors import is_open
 
 BATCH = 500
+LAST_RESORT = "administrator"
+"""The role that is asked besides where a policy names nobody more."""
 
 
 def moments(policy: Policy, priority: int) -> dict[str, dt.datetime | None]:
@@ -42,13 +47,42 @@ def escalate() -> int:
     return _each_due("escalate_at", _escalate)
 
 
+def escalate_now(item: ReviewItem, *, by: Caller, note: str = "") -> str:
+    """Ask whom the next step of *item*'s policy names, at once; after the last, the administrators.
+
+    Return the group that is asked besides.
+
+    Raises:
+        Problem: 409 ``escalated`` when there is nobody left to ask, or it has moved on meanwhile.
+    """
+    group = _next_group(item)
+    if group is None:
+        raise Problem(409, "escalated", _("Everybody who could be asked besides is asked already."))
+    told = {"to": group, **({"comment": note} if note else {})}
+    if not _ask_besides(item, group, told, by.actor):
+        raise Problem(409, "escalated", _("It has moved on meanwhile. Nobody was asked besides."))
+    return group
+
+
+def _next_group(item: ReviewItem) -> str | None:
+    """Return whom to ask besides: the next step that names somebody new, or the administrators, once."""
+    steps, number = item.policy.get("escalation", []), item.escalations
+    if number < len(steps):
+        return str(steps[number]["to"])
+    return LAST_RESORT if number == len(steps) and LAST_RESORT not in item.reviewers else None
+
+
 def _escalate(item: ReviewItem) -> bool:
     steps, number = item.policy.get("escalation", []), item.escalations
     if number >= len(steps):
         return _move(ESCALATE, item, {"escalate_at": None}, {})
+    return _ask_besides(item, steps[number]["to"], {"to": steps[number]["to"]})
+
+
+def _ask_besides(item: ReviewItem, group: str, told: dict[str, Any], actor: str = SYSTEM) -> bool:
+    steps, number = item.policy.get("escalation", []), item.escalations
     following = steps[number + 1] if number + 1 < len(steps) else {}
     after = following and following.get("after", item.policy.get("sla_seconds"))
-    group = steps[number]["to"]
     # Where everybody may answer, nobody is to be kept out by asking somebody in particular.
     asked = [*item.reviewers, group] if item.reviewers else []
     changes = {
@@ -56,16 +90,22 @@ def _escalate(item: ReviewItem) -> bool:
         "escalations": number + 1,
         "escalate_at": _later(database_now(), after or None, bool(item.policy.get("business_hours"))),
     }
-    return _move(ESCALATE, item, changes, {"to": group, "reviewers": asked})
+    return _move(ESCALATE, item, changes, {**told, "reviewers": asked}, actor)
 
 
-def _move(transition: Transition, item: ReviewItem, changes: dict[str, Any], told: dict[str, Any]) -> bool:
+def _move(
+    transition: Transition,
+    item: ReviewItem,
+    changes: dict[str, Any],
+    told: dict[str, Any],
+    actor: str = SYSTEM,
+) -> bool:
     data = {"kind": item.kind, "title": item.title, "due_at": iso(item.due_at), **told}
     # Who is asked now must be who was asked when this was read; and two clocks do it once.
     read = ("stage", "revision", "escalations", "remind_at", "escalate_at")
     same = {"moved": Q(**{name: getattr(item, name) for name in read if getattr(item, name) is not None})}
     try:
-        perform(transition, item, actor=SYSTEM, changes=changes, guards=same, data=data)
+        perform(transition, item, actor=actor, changes=changes, guards=same, data=data)
     except TransitionConflict:  # answered, or moved on, meanwhile
         return False
     return True

@@ -27,8 +27,10 @@ class Verb(models.TextChoices):
     CHANGES = "changes", _("Ask for changes")
     CANCEL = "cancel", _("Cancel request")
     CLAIM = "claim", _("Claim")
+    RENEW = "renew", _("Renew")
     RELEASE = "release", _("Release")
     REASSIGN = "reassign", _("Hand over")
+    ESCALATE = "escalate", _("Escalate")
     COMMENT = "comment", _("Comment")
 
 
@@ -39,6 +41,8 @@ REASONS = {
     Verb.CHANGES: _("Say what should change: the agent is told."),
 }
 """What the note is for, where there has to be one."""
+COUNTED = _("Your approval is counted: %(title)s")
+"""What is said of an approval where others have to approve as well."""
 
 
 class DecisionForm(forms.Form):

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Q, QuerySet, TextChoices
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from agents.callers import Caller
 from events import log
@@ -100,15 +101,15 @@ def check(item: ReviewItem, reach: str, by: Caller) -> None:
 def why_not(item: ReviewItem, reach: str, by: Caller) -> str:
     """Say why *by* may not allow *item* in advance; empty when nothing is against it."""
     if by.user is None:
-        return "Only an operator with an account here can allow something in advance."
+        return _("Only an operator with an account here can allow something in advance.")
     if item.needs_several or item.is_high_risk:
-        return "This is asked each time: it needs several people, or is of high risk."
+        return _("This is asked each time: it needs several people, or is of high risk.")
     if item.kind not in YES_OR_NO:
-        return "Only a yes can be given in advance, not an answer."
+        return _("Only a yes can be given in advance, not an answer.")
     if not item.tool_name:
-        return "There is no tool to allow in advance."
+        return _("There is no tool to allow in advance.")
     if reach == Reach.SESSION and not item.session_id:
-        return "This belongs to no session."
+        return _("This belongs to no session.")
     return ""
 
 

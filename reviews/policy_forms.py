@@ -18,9 +18,9 @@ from reviews.bodies import YEAR_SECONDS
 from reviews.conditions import Condition, ConditionError
 from reviews.fields import MISSING, JSONValueField
 from reviews.models import Kind, Policy, PolicyDecision, Priority
-from reviews.models.policies import ANYTHING, INTERRUPT, SUBJECTS
+from reviews.models.policies import ANYTHING, INTERRUPT
 from reviews.policies import Call
-from reviews.policy_presentation import LABELS, SILENCE
+from reviews.policy_presentation import CALLS, LABELS, SILENCE
 from reviews.policy_services import fields_of
 from reviews.reviewers import deciders
 
@@ -131,7 +131,7 @@ class PolicyForm(forms.Form):
         help_text=gettext_lazy("Lower numbers are tried first; the first policy that matches is in force."),
     )
     is_active = forms.BooleanField(label=LABELS["is_active"], required=False, initial=True)
-    kind = forms.ChoiceField(label=LABELS["kind"], choices=SUBJECTS, initial=INTERRUPT)
+    kind = forms.ChoiceField(label=LABELS["kind"], choices=list(CALLS.items()), initial=INTERRUPT)
     pattern = forms.CharField(
         label=LABELS["pattern"],
         max_length=255,
@@ -248,7 +248,9 @@ class PolicyForm(forms.Form):
 class CallForm(forms.Form):
     """Take a call to be tried: nothing is asked, and nothing is kept."""
 
-    kind = forms.ChoiceField(label=LABELS["kind"], choices=Kind.choices, required=False)
+    kind = forms.ChoiceField(
+        label=LABELS["kind"], choices=[(kind.value, CALLS[kind.value]) for kind in Kind], required=False
+    )
     name = forms.CharField(label=LABELS["pattern"], max_length=255)
     agent = forms.CharField(label=LABELS["agent_pattern"], required=False, max_length=255)
     session_id = forms.CharField(label=gettext_lazy("Session"), required=False, max_length=255)

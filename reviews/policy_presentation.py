@@ -13,12 +13,13 @@ from django.utils.translation import gettext_lazy
 from events.models import SYSTEM, Event
 from reviews import durations, rehearsal
 from reviews.conditions import ConditionFailed, Unreadable
-from reviews.models import Policy, PolicyDecision
+from reviews.models import Policy, PolicyDecision, Priority
 from reviews.models.policies import SUBJECTS
 from reviews.policies import Call, Rule, in_force, plain, stages_of, unmanned
 from reviews.policy_services import CHANGED, FIELDS, fields_of, members_of
 from reviews.presentation import Change
 from reviews.reviewers import away_now
+from reviews.templatetags.items import KINDS, PRIORITIES
 
 LABELS = {
     "name": gettext_lazy("Name"),
@@ -48,6 +49,8 @@ DECISIONS = {
     PolicyDecision.DENY: ("slash", gettext_lazy("denies")),
 }
 """The icon and the word of each decision."""
+CALLS: dict[str, Any] = dict(SUBJECTS) | {kind.value: words[-1] for kind, words in KINDS.items()}
+"""What a policy may be about, in words."""
 SILENCE = {"expire": gettext_lazy("it expires"), "reject": gettext_lazy("it is rejected")}
 
 
@@ -212,7 +215,7 @@ def in_words(name: str, value: Any) -> str | None:
         case "expires_in" | "remind_after", int():
             return durations.write(value)
         case "sla", dict():
-            return ", ".join(f"{rank} {durations.write(seconds)}" for rank, seconds in value.items())
+            return ", ".join(f"{_rank(rank)} {durations.write(seconds)}" for rank, seconds in value.items())
         case "stages", list():
             return stages_in_words(value)
         case "escalation", list():
@@ -222,10 +225,14 @@ def in_words(name: str, value: Any) -> str | None:
         case "decision", str():
             return str(DECISIONS[PolicyDecision(value)][1])
         case "kind", str():
-            return dict(SUBJECTS).get(value, value)
+            return str(CALLS.get(value, value))
         case "on_timeout", str():
             return str(SILENCE[value])
     return str(value)
+
+
+def _rank(name: str) -> str:
+    return str(PRIORITIES[Priority[name.upper()]][-1]).lower()
 
 
 def _step(step: dict[str, Any]) -> str:

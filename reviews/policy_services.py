@@ -6,6 +6,7 @@ from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from agents.callers import Caller
 from events import log
@@ -93,7 +94,7 @@ def check(policy: Policy) -> None:
     except ConditionError as error:
         errors["when"] = [str(error)]
     if policy.stages and (policy.reviewers or policy.required_approvals != 1):
-        errors["stages"] = ["Give either stages, or reviewers and required_approvals."]
+        errors["stages"] = [_("Give either stages, or reviewers and required_approvals.")]
     else:
         errors |= _wrong_groups(policy) or _unmanned(policy)
     if errors:
@@ -108,15 +109,19 @@ def _wrong_groups(policy: Policy) -> dict[str, list[str]]:
     known = set(Group.objects.filter(name__in=[*reviewers, *steps]).values_list("name", flat=True))
     errors = {}
     if unknown := sorted(set(reviewers) - known):
-        errors["stages" if policy.stages else "reviewers"] = [f"There is no group {', '.join(unknown)}."]
+        errors["stages" if policy.stages else "reviewers"] = [
+            _("There is no group %(names)s.") % {"names": ", ".join(unknown)}
+        ]
     if unknown := sorted(set(steps) - known):
-        errors["escalation"] = [f"There is no group {', '.join(unknown)}."]
+        errors["escalation"] = [_("There is no group %(names)s.") % {"names": ", ".join(unknown)}]
     elif steps and not all(members_of(set(steps)).values()):
-        errors["escalation"] = ["One of these groups has nobody who may decide."]
+        errors["escalation"] = [_("One of these groups has nobody who may decide.")]
     elif len(set(steps)) < len(steps) or set(steps) & set(reviewers):
-        errors["escalation"] = ["This goes in a circle: each step has to lead to a group not asked before."]
+        errors["escalation"] = [
+            _("This goes in a circle: each step has to lead to a group not asked before.")
+        ]
     elif not policy.sla and any("after" not in step for step in policy.escalation):
-        errors["escalation"] = ["Say after how many seconds, or give the policy an SLA."]
+        errors["escalation"] = [_("Say after how many seconds, or give the policy an SLA.")]
     return errors
 
 
@@ -126,10 +131,12 @@ def _unmanned(policy: Policy) -> dict[str, list[str]]:
     if not (lacking := unmanned(stages, members_of({g for stage in stages for g in stage["reviewers"]}))):
         return {}
     if not policy.stages:
-        return {"required_approvals": ["The groups of reviewers have fewer members than approvals needed."]}
+        return {
+            "required_approvals": [_("The groups of reviewers have fewer members than approvals needed.")]
+        }
     names = ", ".join(stages[number]["name"] for number in lacking)
-    told = f"Too few people for {names}: nobody votes twice, also not in two stages."
-    return {"stages": [told]}
+    told = _("Too few people for %(names)s: nobody votes twice, also not in two stages.")
+    return {"stages": [told % {"names": names}]}
 
 
 def members_of(groups: set[str]) -> dict[str, set[str]]:
@@ -148,12 +155,12 @@ def _record(policy: Policy, by: Caller, change: str, before: dict[str, Any], aft
 
 def changed_meanwhile() -> Problem:
     """Refuse to overwrite what somebody else has written."""
-    told = "Somebody changed or deleted this policy meanwhile. Read it again."
+    told = _("Somebody changed or deleted this policy meanwhile. Read it again.")
     return Problem(409, "policy_changed", told)
 
 
 def _name_is_taken() -> Problem:
-    return invalid({"name": ["Another policy has this name."]})
+    return invalid({"name": [_("Another policy has this name.")]})
 
 
 # -- Seeds --------------------------------------------------------------------------------------------

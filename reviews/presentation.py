@@ -9,6 +9,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from events.models import SYSTEM
 from events.untrusted import is_long, pretty, visible, without_unseen
 from reviews.models import ReviewItem
 
@@ -118,6 +119,7 @@ _EVENTS = {
     "hitl.grant.created": ("key", gettext_lazy("allowed %(tool_name)s in advance")),
     "hitl.grant.revoked": ("slash", gettext_lazy("took back what was allowed in advance")),
 }
+_ASKED_BESIDES = gettext_lazy("asked %(to)s as well")
 _NOBODY_TO_ASK = gettext_lazy("found nobody else to ask")
 _BY_GRANT = gettext_lazy("let it pass: %(resolved_by)s has allowed this in advance")
 _IN_PLACE = gettext_lazy("approved for %(seat)s (%(approvals)d of %(required_approvals)d)")
@@ -159,19 +161,21 @@ def history_line(event: dict[str, Any]) -> dict[str, Any]:
         "id": event["id"],
         "icon": icon,
         "actor": event["actor"],
-        "verb": _worded(event["type"], verb, data),
+        "verb": _worded(event["type"], verb, data, by_clock=event["actor"] == SYSTEM),
         "note": "" if event["type"] in ASKED else _note(data).strip(),
         "at": event["occurred_at"],
     }
 
 
-def _worded(kind: str, verb: Any, data: dict[str, Any]) -> str:
+def _worded(kind: str, verb: Any, data: dict[str, Any], *, by_clock: bool) -> str:
     """Return *verb* with the names and numbers of its event."""
     vote = data.get("vote") or {}
     if kind == "hitl.interrupt.approved" and data.get("grant"):
         verb = _BY_GRANT
     elif kind == "hitl.item.escalated" and "to" not in data:
         verb = _NOBODY_TO_ASK
+    elif kind == "hitl.item.escalated" and not by_clock:
+        verb = _ASKED_BESIDES
     elif vote and vote["seat"] != vote["by"]:
         verb = _IN_PLACE
     return str(verb) % {**data, **vote} if "%(" in str(verb) else str(verb)

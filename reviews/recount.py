@@ -10,11 +10,22 @@ from events import log
 from events.models import Tally
 from events.statements import one_snapshot
 from reviews.models import FAMILIES, ReviewItem, noun_of
-from reviews.tallies import of_end, of_start
+from reviews.tallies import WAITS, of_answer, of_end, of_start
 
 CHUNK = 10_000
-_COLUMNS = ("agent_id", "kind", "priority", "created_at", "status", "resolved_at", "response_time")
-_OURS = Q(*(("name__startswith", f"{noun}.") for noun in FAMILIES), _connector=Q.OR)
+_COLUMNS = (
+    "agent_id",
+    "kind",
+    "priority",
+    "created_at",
+    "status",
+    "resolved_at",
+    "response_time",
+    "reviewers",
+)
+OURS = Q(
+    *(("name__startswith", name) for name in (*(f"{noun}." for noun in FAMILIES), WAITS)), _connector=Q.OR
+)
 Tallies = Counter[tuple[str, str]]
 
 
@@ -22,10 +33,14 @@ def count_items(items: Any, told: Callable[[int], None] = lambda done: None) -> 
     """Return what the tallies of *items* have to be, by stream and name; call *told* now and then."""
     tallies: Tallies = Counter()
     rows = items.values_list(*_COLUMNS).iterator(CHUNK)
-    for done, (stream, kind, priority, created_at, status, resolved_at, took) in enumerate(rows, 1):
+    for done, (stream, kind, priority, created_at, status, ended_at, took, groups) in enumerate(rows, 1):
         noun = noun_of(kind)
-        ended = of_end(noun, status, took) if resolved_at else {}
-        for name, count in {**of_start(noun, kind, priority, created_at), **ended}.items():
+        counts = of_start(noun, kind, priority, created_at)
+        if ended_at:
+            counts |= of_end(noun, status, ended_at)
+        if took is not None:
+            counts |= of_answer(noun, kind, took, ended_at, groups)
+        for name, count in counts.items():
             tallies[stream, name] += count
         if not done % CHUNK:
             told(done)
@@ -36,7 +51,7 @@ def differences(told: Callable[[int], None]) -> Tallies:
     """Return by how much each tally has to move to be what the items say."""
     with one_snapshot():
         wrong = count_items(ReviewItem.objects.all(), told)
-        for stream, name, count in Tally.objects.filter(_OURS).values_list("stream", "name", "count"):
+        for stream, name, count in Tally.objects.filter(OURS).values_list("stream", "name", "count"):
             wrong[stream, name] -= count
     return Counter({key: number for key, number in wrong.items() if number})
 

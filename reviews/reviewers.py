@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from agents.callers import Caller
 from agents.models import Agent
@@ -48,14 +49,14 @@ def seat_of(item: ReviewItem, by: Caller, transition: Transition = VOTE) -> str:
     """
     owner = _owner(item) if item.is_high_risk else ""
     if owner and by.name == owner:
-        told = "This is of high risk, and its agent is yours: somebody else has to approve it."
+        told = _("This is of high risk, and its agent is yours: somebody else has to approve it.")
         raise Problem(403, "own_agent", told)
     taken = {vote["seat"] for vote in item.votes}
     if by.name in taken or any(vote["by"] == by.name for vote in item.votes):
         raise TransitionConflict(transition, item.pk, "voted")
     if not item.reviewers:
         if item.needs_several and _account(by) is None:
-            told = "Several people have to approve this, and only who has an account here counts as one."
+            told = _("Several people have to approve this, and only who has an account here counts as one.")
             raise Problem(403, "not_a_reviewer", told)
         return by.name
     if not (seats := _seats(item, _account(by))):
@@ -138,5 +139,5 @@ def _owner(item: ReviewItem) -> str:
 
 
 def _not_asked(item: ReviewItem) -> Problem:
-    groups = ", ".join(item.reviewers)
-    return Problem(403, "not_a_reviewer", f"Only members of {groups} answer this, or who stands in for them.")
+    told = _("Only members of %(groups)s answer this, or who stands in for them.")
+    return Problem(403, "not_a_reviewer", told % {"groups": ", ".join(item.reviewers)})

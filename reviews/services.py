@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from agents.callers import Caller, of_user
 from events import log
@@ -20,12 +21,15 @@ from reviews.attachments import delete_files
 from reviews.lifecycle import CLAIM, FINAL, NOBODY_ANSWERED, REASSIGN, RELEASE, OnTimeout
 from reviews.models import DECIDE, Delegation, Grant, ReviewItem
 from reviews.reviewers import is_asked, perform_as_asked
-from reviews.selectors import claim_is_free_for, is_overdue
+from reviews.selectors import claim_is_free_for, is_open, is_overdue
 
 logger = structlog.get_logger(__name__)
 BATCH = 1_000
 _OF_TIMEOUT = ("pk", "status", "agent_id", "session_id", "kind", "response_time")
-_OF_CLEANUP = ("pk", "status", "agent_id", "kind", "priority", "created_at", "response_time")
+_OF_CLEANUP = (
+    *("pk", "status", "agent_id", "kind", "priority"),
+    *("created_at", "resolved_at", "response_time", "reviewers"),
+)
 COMMENT_LIMIT = 10_000
 COMMENTED, COMMENTS_OF_AN_AGENT = "hitl.item.commented", 100
 HELD_BY_NOBODY = {"claimed_by": None, "claimed_until": None}
@@ -95,6 +99,15 @@ def claim(item: ReviewItem, *, by: Caller) -> None:
     )
 
 
+def renew(item: ReviewItem, *, by: Caller) -> bool:
+    """Let who holds *item* hold it ten minutes from now; say whether they still held it.
+
+    It is no event: nobody has done anything, and nothing that others see has changed.
+    """
+    rows = ReviewItem.objects.filter(is_open(), pk=item.pk, claimed_by=by.user, claimed_until__gt=Now())
+    return rows.update(claimed_until=held_by(by)["claimed_until"]) > 0
+
+
 def release(item: ReviewItem, *, by: Caller) -> None:
     """Give *item* back. Only who holds it may, or an administrator.
 
@@ -113,7 +126,7 @@ def reassign(item: ReviewItem, *, by: Caller, to: User) -> None:
     """
     with log.unit_of_work():
         if not (to.is_active and to.has_perm(DECIDE) and is_asked(item, of_user(to))):
-            raise invalid({"to": [f"{to.username} may not answer this."]})
+            raise invalid({"to": [_("%(name)s may not answer this.") % {"name": to.username}]})
         perform(
             REASSIGN,
             item,
@@ -131,11 +144,11 @@ def comment(item: ReviewItem, *, by: Caller, body: str, reply_to: str = "") -> d
     """
     body = body.strip()
     if not body or len(body) > COMMENT_LIMIT:
-        raise invalid({"body": [f"Write 1 to {COMMENT_LIMIT:,} characters."]})
+        raise invalid({"body": [_("Write 1 to %(most)s characters.") % {"most": f"{COMMENT_LIMIT:,}"}]})
     written = {"comment_id": new_id("com"), "author": by.name, "body": body}
     if reply_to:
         if reply_to not in _ids_of_comments(item):
-            raise invalid({"reply_to": ["There is no such comment here."]})
+            raise invalid({"reply_to": [_("There is no such comment here.")]})
         written["reply_to"] = reply_to
     with log.unit_of_work():
         if by.user is None and _comments_on(item) >= COMMENTS_OF_AN_AGENT:

@@ -17,7 +17,7 @@ from events.statements import one_snapshot
 from reviews.lifecycle import Status
 from reviews.models import FAMILIES, Priority, ReviewItem, noun_of
 from reviews.selectors import TIMED_OUT, is_overdue, visible_to
-from reviews.tallies import HOUR, bounds
+from reviews.tallies import HOUR, WAITS, bounds
 
 DAYS = 30
 _READS_AS: dict[str, Status] = {on_timeout: status for status, on_timeout in TIMED_OUT.items()}
@@ -27,7 +27,7 @@ Counts = Counter[tuple[str, ...]]
 def statistics(caller: Caller) -> dict[str, Any]:
     """Return the figures of what *caller* may see: requests on top, interrupts below ``interrupts``."""
     items = visible_to(caller, ReviewItem.objects.all())
-    tallies = visible_to(caller, Tally.objects.all(), "stream")
+    tallies = visible_to(caller, Tally.objects.exclude(name__startswith=WAITS), "stream")
     with one_snapshot():
         counted, agents, live = _counted(tallies), _agents(tallies), _live(items)
         found = {
@@ -77,7 +77,9 @@ def _live(items: QuerySet[ReviewItem]) -> dict[str, Counts]:
 
 
 def _totals(noun: str, asked: Counts, ended: Counts, live: Counts) -> dict[str, Any]:
-    by_status = Counter({status: count for (status,), count in ended.items()})
+    by_status: Counter[str] = Counter()
+    for (status, _day), count in ended.items():
+        by_status[status] += count
     reviewed = live.pop((Status.IN_REVIEW, ""), 0)
     by_status[Status.IN_REVIEW] = reviewed
     by_status[Status.PENDING] = asked.total() - ended.total() - reviewed

@@ -1,19 +1,29 @@
 """What statistics are made of: the names under which a stream's tallies count its items.
 
     interrupts.asked.approval.3.2026-11-21   asked: kind, priority, day (UTC)
-    interrupts.ended.approved                ended: status
+    interrupts.ended.approved.2026-11-21     ended: status, day
     interrupts.took.57344                    answered by a person, in a time of this bucket
     interrupts.microseconds                  the sum of these times
 
 and the same with ``requests``. What is still open has no tally: who moves it does not know from which state.
+How long people took is counted once more for the pages, of both alike, in wide buckets of whole seconds:
+
+    waits.kind.approval.48                   by kind
+    waits.day.2026-11-21.48                  by the day of the answer
+    waits.hour.13.48                         by the hour (UTC) in which it was asked
+    waits.group.48.finance                   by each group that was asked at the end; no name: everybody
 """
 
 import datetime as dt
+from collections.abc import Iterable
 
+WAITS = "waits."
 MICROSECOND = dt.timedelta(microseconds=1)
 HOUR = dt.timedelta(hours=1) // MICROSECOND
 _LONG_BEFORE = dt.timedelta(days=-10_000)
 _FINENESS = 3  # binary digits after the first: 8 buckets an octave
+_WIDE = 2
+_NAME_AT_MOST = 70  # characters of a group: a tally's name has room for a hundred
 
 
 def of_start(noun: str, kind: str, priority: int, created_at: dt.datetime) -> dict[str, int]:
@@ -21,18 +31,41 @@ def of_start(noun: str, kind: str, priority: int, created_at: dt.datetime) -> di
     return {f"{noun}.asked.{kind}.{priority}.{created_at.astimezone(dt.UTC).date()}": 1}
 
 
-def of_end(noun: str, status: str, took: dt.timedelta | None) -> dict[str, int]:
-    """Return what counts when an item has ended, answered by a person where it *took* time."""
-    ended = {f"{noun}.ended.{status}": 1}
-    if took is None:
-        return ended
-    return {**ended, f"{noun}.took.{bucket(took)}": 1, f"{noun}.microseconds": took // MICROSECOND}
+def of_end(noun: str, status: str, ended_at: dt.datetime) -> dict[str, int]:
+    """Return what counts when an item has ended."""
+    return {f"{noun}.ended.{status}.{ended_at.astimezone(dt.UTC).date()}": 1}
+
+
+def of_answer(
+    noun: str, kind: str, took: dt.timedelta, ended_at: dt.datetime, groups: Iterable[str]
+) -> dict[str, int]:
+    """Return what counts besides when a person has answered, whom *groups* were asked with."""
+    second, ended_at = wide_bucket(took), ended_at.astimezone(dt.UTC)
+    return {
+        f"{noun}.took.{bucket(took)}": 1,
+        f"{noun}.microseconds": took // MICROSECOND,
+        f"{WAITS}kind.{kind}.{second}": 1,
+        f"{WAITS}day.{ended_at.date()}.{second}": 1,
+        f"{WAITS}hour.{(ended_at - took).hour}.{second}": 1,
+        **{f"{WAITS}group.{second}.{name[:_NAME_AT_MOST]}": 1 for name in groups or [""]},
+    }
 
 
 def bucket(took: dt.timedelta) -> int:
     """Return the lower bound, in microseconds, of the bucket that *took* lies in."""
     length = max(took // MICROSECOND, 0)
     return length - length % _width(length)
+
+
+def wide_bucket(took: dt.timedelta) -> int:
+    """Return the lower bound, in whole seconds, of the wide bucket that *took* lies in: four an octave."""
+    length = max(took // dt.timedelta(seconds=1), 0)
+    return length - length % _width(length, _WIDE)
+
+
+def wide_bounds(lower: int) -> tuple[int, int]:
+    """Return the second where the wide bucket called *lower* begins, and where the next one does."""
+    return lower, lower + _width(lower, _WIDE)
 
 
 def bounds(lower: int) -> tuple[dt.timedelta, dt.timedelta]:
@@ -42,5 +75,5 @@ def bounds(lower: int) -> tuple[dt.timedelta, dt.timedelta]:
     return begin, (lower + _width(lower)) * MICROSECOND
 
 
-def _width(length: int) -> int:
-    return 1 << max(length.bit_length() - _FINENESS - 1, 0)
+def _width(length: int, fineness: int = _FINENESS) -> int:
+    return 1 << max(length.bit_length() - fineness - 1, 0)

@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from events import jobs
-from reviews import follow_up, services
+from reviews import follow_up, notifying, services
 
 
 @shared_task
@@ -22,3 +22,9 @@ def remind_of_items() -> None:
 def escalate_items() -> None:
     """Every 30 s: ask other groups besides, for what was not answered."""
     jobs.once("escalate_items", follow_up.escalate, every=30, lease=20)
+
+
+@shared_task
+def push_to_people() -> None:
+    """Every 10 s: ring the devices of those who are asked about something new."""
+    jobs.once("push_to_people", notifying.push_to_people, every=10, lease=60)

@@ -7,7 +7,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from events.clock import iso
+from events.clock import iso, local
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 SOON_SECONDS = 15 * MINUTE
@@ -45,10 +45,10 @@ def time_element(moment: dt.datetime | None, style: str) -> SafeString:
     seconds = (moment - timezone.now()).total_seconds()
     urgency = "late" if seconds <= 0 else "soon" if seconds <= SOON_SECONDS else ""
     return format_html(
-        '<time datetime="{}" data-style="{}" title="{} UTC"{}>{}</time>',
+        '<time datetime="{}" data-style="{}" title="{}"{}>{}</time>',
         iso(moment),
         style,
-        moment.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S"),
+        local(moment, seconds=True),
         format_html(' class="{}"', urgency) if style == "due" and urgency else "",
         phrase(moment, style),
     )

@@ -1,10 +1,8 @@
 """The operators' way in: the list of runs, and the page of each."""
 
-from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
 from django.db.models import Prefetch, Q, QuerySet
 from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce
@@ -13,15 +11,13 @@ from django.utils.translation import gettext_lazy as _
 
 from agents.callers import Caller
 from events.changelist import TabsFilter
-from reviews.admin import WORDS_SEARCHED, ItemAdmin
+from reviews.admin import ItemAdmin
 from reviews.selectors import visible_to
 from runs import presentation, providers, registry_admin  # noqa: F401 - Django looks for pages here
 from runs.lifecycle import ACTIVE, RunStatus
 from runs.models import Checkpoint, CheckpointKind, Run
 from runs.steering import RunView
 
-COUNTED = 100
-"""Where the figure on a tab stops; counting on would read the whole table."""
 ENDED = (RunStatus.COMPLETED, RunStatus.CANCELLED)
 
 
@@ -37,16 +33,7 @@ class RunStateFilter(TabsFilter):
         "ended": (_("Ended"), Q(status__in=ENDED)),
         "all": (_("All"), Q()),
     }
-    counted = frozenset({"", "waiting", "failed"})
-    """The tabs with a figure: those that a small index serves."""
-
-    def choices(self, changelist: ChangeList) -> Iterator[Any]:
-        rows = changelist.root_queryset.order_by().values("pk")
-        for (name, (_word, matching)), choice in zip(
-            self.tabs.items(), super().choices(changelist), strict=True
-        ):
-            found = rows.filter(matching)[:COUNTED].count() if name in self.counted else None
-            yield {**choice, "count": f"{COUNTED - 1}+" if found == COUNTED else found}
+    counted = dict.fromkeys(("", "waiting", "failed"), ())
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -92,31 +79,25 @@ def rows(caller: Caller) -> QuerySet[Run]:
     return visible_to(caller, found.annotate(address=there))
 
 
+def says(word: str) -> Q:
+    """Match runs that have *word* in the name of their agent or model, or are of that tool, session or id."""
+    called = Q(agent__name__icontains=word) | Q(model__icontains=word)
+    return called | Q(tool=word) | Q(session_id=word) | Q(pk=word)
+
+
 @admin.register(Run)
 class RunAdmin(ItemAdmin):
     list_display = ("tool",)
     list_title = _("Runs")
     list_view = "admin:runs_run_changelist"
     list_filter: ClassVar[Any] = (RunStateFilter, StatusFilter, ToolFilter)
-    ordering = ("-pk",)
     empty_words = _("When an agent starts a run, it appears here by itself.")
     change_list_template = "admin/runs/run/list.html"
     results_template = "admin/runs/run/results.html"
     search_fields = ("tool",)
     search_help_text = _("Run, session, agent or model")
     rows = staticmethod(rows)
+    says = staticmethod(says)
     deferred = ("run_input", "hitl_config", "payload", "validation", "approval", "response")
     page = RunView
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        for word in search_term.split()[:WORDS_SEARCHED]:
-            queryset = queryset.filter(
-                Q(pk=word)
-                | Q(session_id=word)
-                | Q(agent__name__icontains=word)
-                | Q(tool=word)
-                | Q(model__icontains=word)
-            )
-        return queryset, False
+    by_urgency = False

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 from events import signals
 from runs import dispatch
@@ -10,7 +11,7 @@ from runs import dispatch
 
 class RunsConfig(AppConfig):
     name = "runs"
-    verbose_name = "Runs"
+    verbose_name = _("Runs")
 
     def ready(self) -> None:
         """Look at a run as soon as its question is answered, whoever answered it and where."""

@@ -6,7 +6,6 @@ All of it is read from the database at the moment of asking: whichever process a
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
 
-from django.db.models import QuerySet
 from django.http import HttpResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -15,14 +14,14 @@ from rest_framework.request import Request
 
 from agents.permissions import Access
 from agents.viewsets import CallerViewSet
-from reviews.models import INTERRUPTS, REQUESTS, VIEW, ReviewItem
+from events.counting import COUNTED, counts
+from reviews.models import INTERRUPTS, REQUESTS, VIEW
 from reviews.selectors import inbox
 from runs.figures import totals
 from runs.lifecycle import ACTIVE, FINAL
 from runs.models import Run
 from runs.tallies import LATENCY_SECONDS
 
-COUNTED = 1_000
 SERIES_AT_MOST = 500
 BOUNDS = [*(str(bound) for bound in LATENCY_SECONDS), "inf"]
 
@@ -98,18 +97,16 @@ def _latency(counted: dict[str, int]) -> Metric:
 
 def _runs() -> Metric:
     family = GaugeMetricFamily("hitl_runs", f"Runs under way, up to {COUNTED:,}.", labels=["status"])
-    for status in sorted(ACTIVE):
-        family.add_metric([status], _count(Run.objects.filter(status=status)))
+    found = counts(Run.objects.filter(status=status) for status in sorted(ACTIVE))
+    for status, count in zip(sorted(ACTIVE), found, strict=True):
+        family.add_metric([status], count)
     return family
 
 
 def _waiting() -> Metric:
     told = f"What waits for a person, up to {COUNTED:,}."
     family = GaugeMetricFamily("hitl_items_waiting", told, labels=["kind"])
-    for kind, kinds in (("interrupt", INTERRUPTS), ("request", REQUESTS)):
-        family.add_metric([kind], _count(inbox().filter(kind__in=kinds)))
+    found = counts(inbox().filter(kind__in=kinds) for kinds in (INTERRUPTS, REQUESTS))
+    for kind, count in zip(("interrupt", "request"), found, strict=True):
+        family.add_metric([kind], count)
     return family
-
-
-def _count(rows: QuerySet[Run] | QuerySet[ReviewItem]) -> int:
-    return rows.order_by()[:COUNTED].count()

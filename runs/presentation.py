@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from events.models import SYSTEM
 from events.untrusted import pretty
@@ -29,7 +29,7 @@ STATUSES: dict[str, tuple[str, Any]] = {
     RunStatus.PAUSED: ("pause", gettext_lazy("Paused")),
     RunStatus.COMPLETED: ("check", gettext_lazy("Completed")),
     RunStatus.FAILED: ("warning", gettext_lazy("Failed")),
-    RunStatus.CANCELLED: ("slash", gettext_lazy("Cancelled")),
+    RunStatus.CANCELLED: ("slash", pgettext_lazy("run", "Cancelled")),
 }
 STEPS: dict[str, Any] = {
     Step.CREATED: gettext_lazy("Taken up"),

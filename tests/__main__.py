@@ -93,6 +93,8 @@ def main(options: list[str]) -> int:
                 part.stop(number)
 
         signal.signal(signal.SIGTERM, pass_on)
+        # A shell in the background has its children ignore Ctrl+C; some tests press it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         waiting = iter([parts[title] for title in ORDER])
         threads = [threading.Thread(target=_run, args=[waiting, stopped]) for _ in range(at_once)]
         for thread in threads:

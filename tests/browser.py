@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -35,6 +35,9 @@ QUIET = [
 MISSING = "no Chromium: set CHROMIUM_PATH or install chromium"
 
 path_found = pytest.StashKey[str | None]()
+measured = pytest.StashKey[dict[str, str]]()
+
+Measure = Callable[[str, str], None]
 
 
 def uses_browser(item: pytest.Item) -> bool:
@@ -84,6 +87,21 @@ def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context()
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture(scope="session")
+def measure(pytestconfig: pytest.Config) -> Measure:
+    """Return a function by which a test says what it measured: it is printed at the end of the run."""
+    return pytestconfig.stash.setdefault(measured, {}).__setitem__
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print what was measured of the pages."""
+    found = config.stash.get(measured, {})
+    if found:
+        terminalreporter.section("measured in the browser")
+    for what, figure in found.items():
+        terminalreporter.write_line(f"{what}: {figure}")
 
 
 @pytest.fixture

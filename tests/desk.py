@@ -14,6 +14,26 @@ from tests.live import LiveServer
 
 Log = list[str]
 
+HEIGHT = 844
+OVERFLOW = """() => {
+    const {scrollWidth, clientWidth} = document.documentElement;
+    return scrollWidth - clientWidth;
+}"""
+# Colours fade from one theme to the other, a child after its parent: be at the end of it.
+SETTLE = """async () => {
+    for (let still = 0, frame = 0; still < 3 && frame < 60; frame++) {
+        await new Promise(then => requestAnimationFrame(then));
+        const moving = document.getAnimations();
+        moving.forEach(one => one.cancel());
+        still = moving.length ? 0 : still + 1;
+    }
+}"""
+AXE = Axe()
+ALL = {"resultTypes": ["violations"], "preload": False}
+# What may differ where it is dark and narrow; all other rules are the same there.
+SOME = ["color-contrast", "link-in-text-block", "target-size", "scrollable-region-focusable"]
+NARROW = {**ALL, "runOnly": {"type": "rule", "values": SOME}}
+
 
 @pytest.fixture(scope="module")
 def password(server: LiveServer) -> str:
@@ -60,6 +80,13 @@ def press(page: Page, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).click()
 
 
+def open_sheet(page: Page) -> None:
+    """Open what a phone keeps behind the verbs; a wide page shows it anyway."""
+    handle = page.locator(".sheet-handle")
+    if handle.is_visible() and not page.locator("#sheet").is_checked():
+        handle.click()
+
+
 def row_of(page: Page, asked: dict[str, Any]) -> Any:
     return page.locator(f'tr[data-id="{asked["id"]}"]')
 
@@ -75,3 +102,25 @@ def is_accessible_and_fits(page: Page) -> None:
     root = "document.documentElement"
     assert page.evaluate(f"{root}.scrollWidth - {root}.clientWidth") == 0, page.url
     page.set_viewport_size(size)
+
+
+def look(page: Page) -> list[str]:
+    """Return what is wrong with the page as it stands: light and wide, dark and narrow, and very narrow."""
+    wrong = []
+    for width, scheme, rules in ((390, "dark", NARROW), (1440, "light", ALL)):
+        page.set_viewport_size({"width": width, "height": HEIGHT})
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.evaluate(SETTLE)
+        results = AXE.run(page, options=rules)
+        if results.violations_count:
+            wrong.append(f"{page.url} {scheme} {width}: {results.generate_report()}")
+    return wrong + too_wide(page)
+
+
+def too_wide(page: Page) -> list[str]:
+    """Tell by how much the page is wider than the narrowest phone."""
+    page.set_viewport_size({"width": 320, "height": HEIGHT})
+    page.evaluate(SETTLE)
+    over = page.evaluate(OVERFLOW)
+    page.set_viewport_size({"width": 1440, "height": HEIGHT})
+    return [f"{page.url} is {over} px wider than 320"] if over else []

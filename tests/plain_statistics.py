@@ -1,6 +1,7 @@
 """The statistics as aggregates over all items: slow, plain, and what the server's have to equal."""
 
 import math
+from collections import Counter, defaultdict
 from typing import Any
 
 from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Q, QuerySet
@@ -54,6 +55,39 @@ def _response_times(items: QuerySet[ReviewItem]) -> dict[str, float | None]:
         "median_response_time_hours": nth(0.5),
         "p95_response_time_hours": nth(0.95),
     }
+
+
+def nth(times: list[float], share: float) -> float:
+    """Return the time within which this *share* of all came."""
+    return sorted(times)[math.ceil(share * len(times)) - 1]
+
+
+def plain_waits() -> dict[str, dict[str, list[float]]]:
+    """Return the seconds that people took, by kind, day, hour and group."""
+    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for item in ReviewItem.objects.filter(response_time__isnull=False):
+        ended_at, took = item.resolved_at, item.response_time
+        assert ended_at is not None
+        assert took is not None
+        labels = {
+            "kind": [item.kind],
+            "day": [ended_at.date().isoformat()],
+            "hour": [str((ended_at - took).hour)],
+            "group": item.reviewers or [""],
+        }
+        for matter, names in labels.items():
+            for name in names:
+                found[matter][name].append(max(took.total_seconds(), 0))
+    return found
+
+
+def plain_days() -> dict[str, dict[str, int]]:
+    """Return how many items ended, by day and status."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for ended_at, status in ReviewItem.objects.values_list("resolved_at", "status"):
+        if ended_at:
+            found[ended_at.date().isoformat()][status] += 1
+    return {day: dict(counts) for day, counts in found.items()}
 
 
 def _hours(duration: Any) -> float | None:

@@ -73,6 +73,7 @@ def use_production(config: pytest.Config) -> str:
         "HITL_DEPLOYMENT_ID": "tests",
         "HITL_SECRETS_KEYS": f"1:{'c2VhbHM' * 6}g=",
         "HITL_RECEIPT_KEYS": f"1:{'c2lnbnM' * 6}g=",
+        "HITL_PUSH_KEY": f"{'cHVzaGVz' * 5}cHU=",
     }
     database = provide(config, "DATABASE_URL", start_postgres, postgres_version)
     store = provide(config, "REDIS_URL", start_redis, redis_version)

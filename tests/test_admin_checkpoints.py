@@ -359,7 +359,7 @@ def test_an_answer_is_read_edited_and_used(agent: Door, as_ann: Door, service: H
     assert "What came back" in text_of(page)
     place = field_of(page.content.decode(), "output")
 
-    done = decide(as_ann, asked, "edit", **{place: '{"done": {"width": 641}}'})
+    done = decide(as_ann, asked, "edit", **{place: "641"})
 
     assert done.status_code == 302, text_of(done)
     run = go_on(run_id)

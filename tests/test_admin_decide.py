@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db.models.functions import Now
 
+from interrupts.models import Interrupt
 from reviews.models import ReviewItem
 from tests.admin import LIST, decide, page_of, text_of
 from tests.conftest import Door
@@ -47,7 +48,7 @@ def test_approve_opens_the_next_waiting_item(agent: Door, as_ann: Door) -> None:
 
 
 def test_the_last_decision_leads_back_to_the_list(agent: Door, as_ann: Door) -> None:
-    assert decide(as_ann, agent.ask(), "approve")["Location"] == LIST
+    assert decide(as_ann, agent.ask(), "approve")["Location"] == "/admin/inbox/"
 
 
 def test_an_edit_keeps_the_types_of_json(agent: Door, as_ann: Door) -> None:
@@ -60,6 +61,41 @@ def test_an_edit_keeps_the_types_of_json(agent: Door, as_ann: Door) -> None:
     assert item["modifications"] == {**CALL["tool_args"], "days": 30}
     assert type(item["modifications"]["days"]) is int
     assert item["tool_args"] == CALL["tool_args"]
+
+
+ADDRESS: dict[str, Any] = {"to": {"city": "Oslo", "at": {"lat": 1.0, "deep": {"x": [1]}}}, "to.city": "flat"}
+
+
+def test_an_argument_inside_an_argument_has_a_field_of_its_own(agent: Door, as_ann: Door) -> None:
+    asked = agent.ask(tool_name="send", tool_args=ADDRESS)
+    paths = as_ann.get(page_of(asked)).context["arguments_form"].paths
+    assert sorted(paths) == [("to", "at", "deep"), ("to", "at", "lat"), ("to", "city"), ("to.city",)]
+    city, deep = (f"argument-{paths.index(path)}" for path in (("to", "city"), ("to", "at", "deep")))
+
+    answer = decide(as_ann, asked, "edit", **{city: "Rome", deep: '{"x": [2]}'})
+
+    assert answer.status_code == 302, text_of(answer)
+    found = Interrupt.objects.get(pk=asked["id"]).modifications
+    assert found == {"to": {"city": "Rome", "at": {"lat": 1.0, "deep": {"x": [2]}}}, "to.city": "flat"}
+    assert type(found["to"]["at"]["lat"]) is float
+
+
+def test_what_the_schema_says_of_an_inner_value_is_said_at_its_field(agent: Door, as_ann: Door) -> None:
+    size = {"enum": ["S", "M"], "description": "As printed on the label."}
+    schema = {"properties": {"box": {"properties": {"size": size, "count": {"type": "integer"}}}}}
+    asked = agent.ask(
+        tool_name="pack", tool_args={"box": {"size": "S", "count": 1}}, args_schema=schema, priority="high"
+    )
+
+    shown = as_ann.get(page_of(asked)).content.decode()
+    assert "As printed on the label." in shown
+    refused = decide(as_ann, asked, "edit", **_field(as_ann, asked, "box.count", "1.5"))
+
+    assert refused.status_code == 400
+    form = refused.context["arguments_form"]
+    assert form.errors[str(form.names.index("box.count"))]
+    changed = _field(as_ann, asked, "box.size", '"M"')
+    assert decide(as_ann, asked, "edit", **changed).status_code == 302
 
 
 def test_everything_can_be_edited_as_json(agent: Door, as_ann: Door) -> None:

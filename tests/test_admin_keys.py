@@ -34,6 +34,14 @@ def test_an_agent_is_made_and_then_given_a_key(as_ada: Door) -> None:
     assert Event.objects.filter(type="hitl.agent.created", subject_id="scout").exists()
 
 
+@pytest.mark.parametrize("query", [{}, {"after": "x"}, {"after": "9" * 40}, {"before": "x"}])
+def test_keys_are_listed_whatever_the_address_names(agent: Door, as_ada: Door, query: dict[str, str]) -> None:
+    answer = as_ada.get(KEYS, query)
+
+    assert answer.status_code == 200
+    assert agent.key[:12] in text_of(answer)  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("name", ["", "system", "a/b", "-x", "x" * 101, "naïve", "a\u202eb"])
 def test_a_name_an_agent_cannot_have_is_refused(as_ada: Door, name: str) -> None:
     assert as_ada.post(f"{AGENTS}add/", {"name": name, "description": ""}).status_code == 200
@@ -147,3 +155,10 @@ def test_looking_never_makes_or_ends_a_key(agent: Door, as_ada: Door) -> None:
         assert as_ada.get(path).status_code == 200
     assert Key.objects.count() == 1
     assert Key.objects.get().revoked_at is None
+
+
+@pytest.mark.parametrize(
+    "place", ["", "?after=", "?after=abc", "?before=9999999999999999999999", "?after=-1"]
+)
+def test_the_list_is_shown_whatever_its_page_is_to_begin_behind(as_ada: Door, place: str) -> None:
+    assert as_ada.get(f"{KEYS}{place}").status_code == 200

@@ -17,14 +17,17 @@ def ids_on(answer: Any) -> list[str]:
     return [item.pk for item in answer.context["cl"].result_list]
 
 
-def test_what_waits_comes_by_urgency_and_then_by_deadline(agent: Door, as_ann: Door) -> None:
-    low = agent.ask(priority="low", expires_in=60)
+def test_what_is_due_soon_comes_first_then_the_rest_by_urgency_and_deadline(
+    agent: Door, as_ann: Door
+) -> None:
+    now = agent.ask(priority="low", expires_in=60)
+    low = agent.ask(priority="low", expires_in=3000)
     late = agent.ask(priority="high", expires_in=7200)
     soon = agent.ask(priority="high", expires_in=3600)
     critical = agent.ask(priority="critical", expires_in=9000)
     decide(as_ann, agent.ask(), "approve")
 
-    assert ids_on(as_ann.get(LIST)) == [critical["id"], soon["id"], late["id"], low["id"]]
+    assert ids_on(as_ann.get(LIST)) == [asked["id"] for asked in (now, critical, soon, late, low)]
 
 
 def test_an_overdue_item_reads_as_what_silence_means(agent: Door, as_ann: Door) -> None:
@@ -94,11 +97,12 @@ def test_fifty_rows_cost_what_one_row_costs_and_nothing_counts_the_table(
         answer = as_ann.get(LIST)
 
     assert len(ids_on(answer)) == 50
-    assert cost <= 7
+    assert cost <= 9
     for query in fifty.captured_queries:
         counts = "COUNT(" in query["sql"]
         assert not counts or "LIMIT" in query["sql"]
-    assert len(ids_on(as_ann.get(LIST, {"p": "2"}))) == 10
+    behind = ids_on(answer)[-1]
+    assert len(ids_on(as_ann.get(LIST, {"after": behind}))) == 10
 
 
 def test_the_empty_list_is_drawn(as_ann: Door) -> None:
@@ -137,6 +141,9 @@ def test_the_overview_counts_and_links(agent: Door, as_ann: Door) -> None:
 
     answer = as_ann.get("/admin/")
 
-    assert answer.context["cards"] == {"overdue": 1, "soon": 1, "urgent": 1}
+    cards = {"waiting": 1, "overdue": 1, "soon": 1, "urgent": 1, "median": "—", "fulfilled": 0}
+    assert answer.context["cards"] == cards
+    for state in ("", "?state=overdue", "?state=soon", "?priority=critical"):
+        assert f'href="/admin/inbox/{state}"' in answer.content.decode()
     assert f'href="{LIST}"' in answer.content.decode()
     assert f'href="{page_of(urgent)}"' in answer.content.decode()

@@ -50,8 +50,8 @@ def test_looking_never_decides(agent: Door, as_ann: Door) -> None:
 
 
 def test_what_is_filled_in_reaches_the_agent_with_its_types(agent: Door, as_ann: Door) -> None:
-    asked, after = agent.need(required_fields=FIELDS, priority="high"), agent.need()
-    agent.ask(priority="critical")
+    asked, after = agent.need(required_fields=FIELDS, priority="high"), agent.ask(priority="critical")
+    agent.need()
     typed = filled(
         **GOOD, limit="12.5", live="false", until="2030-01-31", mail="a@b.example", page="https://b.example/",
         plan="1", region="5", more="two\r\nlines",

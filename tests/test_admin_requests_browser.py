@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests import desk as at
 from tests import live
 from tests.admin import HUMAN_ACTIONS, page_of
-from tests.desk import Log, connected, is_accessible_and_fits, log_in, press, row_of
+from tests.desk import Log, connected, is_accessible_and_fits, log_in, open_sheet, press, row_of
 from tests.live import LiveServer, Operator
 
 server, key = live.server, live.key
@@ -104,6 +104,7 @@ def test_list_page_and_refused_form_are_accessible_and_fit(
         page.goto(f"{server.url}{path}")
         is_accessible_and_fits(page)
     open_request(page, server, asked)
+    open_sheet(page)
     page.get_by_text("It cannot be done?").click()
     press(page, "Fulfill")
     expect(page.get_by_text("This field is required.").first).to_be_visible()

@@ -101,7 +101,7 @@ def test_every_page_has_the_strict_policy(agent: Door, ada: User, enter: Enter) 
     asked = agent.ask()
     door = enter(ada)
     pages = [
-        "/admin/login/", "/admin/", LIST, page_of(asked), "/admin/agents/key/add/",
+        "/admin/login/", "/admin/", "/admin/offline/", LIST, page_of(asked), "/admin/agents/key/add/",
         "/admin/agents/agent/add/",
         "/admin/events/event/", "/admin/interrupts/interrupt/int_nothing/change/", "/admin/auth/user/add/",
     ]  # fmt: skip

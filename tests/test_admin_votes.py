@@ -263,7 +263,7 @@ def test_what_one_has_voted_on_is_not_their_next(agent: Door, as_ann: Door, make
     first, second = agent.ask(**PAY), agent.ask(**PAY)
 
     assert decide(as_ann, first, "approve")["Location"] == page_of(second)
-    assert decide(as_ann, second, "approve")["Location"] == LIST
+    assert decide(as_ann, second, "approve")["Location"] == "/admin/inbox/"
 
 
 # -- Handing over, time, the list -----------------------------------------------------------------------
@@ -364,7 +364,7 @@ def test_a_page_costs_three_more_where_a_rule_is_in_force(
 ) -> None:
     join("finance", ann)
     make_policy(pattern="pay", high_risk=True, required_approvals=1, reviewers=["finance"])
-    plain, ruled = agent.ask(tool_name="look"), agent.ask(**PAY)
+    plain, ruled = agent.ask(**{**PAY, "tool_name": "look"}), agent.ask(**PAY)
     as_ann.get(page_of(plain))
     with CaptureQueriesContext(connection) as before:
         as_ann.get(page_of(plain))
@@ -381,7 +381,7 @@ def test_a_fragment_asks_nothing_about_votes(
 ) -> None:
     join("finance", ann)
     make_policy(pattern="pay", high_risk=True, reviewers=["finance"])
-    plain, ruled = agent.ask(tool_name="look"), agent.ask(**PAY)
+    plain, ruled = agent.ask(**{**PAY, "tool_name": "look"}), agent.ask(**PAY)
     with CaptureQueriesContext(connection) as before:
         as_ann.get(page_of(plain), headers={"X-Fragment": "1"})
     cost = len(before)

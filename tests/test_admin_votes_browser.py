@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests import desk as at
 from tests import live
-from tests.desk import Log, connected, is_accessible_and_fits, log_in, press
+from tests.desk import Log, connected, is_accessible_and_fits, log_in, open_sheet, press
 from tests.live import LiveServer, Operator
 
 server, key = live.server, live.key
@@ -172,6 +172,7 @@ def test_every_state_is_accessible_and_fits(
 
     for asked in (voted, revised, wanted, used, denied, others):
         open_item(page, server, asked)
+        open_sheet(page)
         for fold in page.locator("details.ahead, details.hand-over, details.receipt").all():
             fold.locator("summary").click()
         is_accessible_and_fits(page)

@@ -1,11 +1,13 @@
 """Two people do not work on the same question."""
 
 import datetime as dt
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db.models.functions import Now
 
 from reviews.models import ReviewItem
+from tests.admin import page_of, text_of
 from tests.conftest import Door
 from tests.steps import Enter, event_types, problem, status_of
 
@@ -99,3 +101,62 @@ def test_nobody_cancels_behind_the_back_of_who_holds_it(agent: Door, as_ann: Doo
 
     problem(as_bob.post_json(f"/interrupts/{asked['id']}/cancel"), 409, "claimed")
     assert as_ann.post_json(f"/interrupts/{asked['id']}/cancel").json()["status"] == "cancelled"
+
+
+# -- Leases -------------------------------------------------------------------------------------------
+
+
+def renew(door: Door, asked: dict[str, Any]) -> int:
+    """Say that somebody is still at it, as their page does."""
+    status: int = door.post(page_of(asked), {"verb": "renew"}).status_code
+    return status
+
+
+def test_who_is_still_at_it_holds_it_longer_and_nobody_hears_of_it(agent: Door, as_ann: Door) -> None:
+    asked = agent.ask()
+    claim(as_ann, asked["id"])
+    rows = ReviewItem.objects.filter(pk=asked["id"])
+    rows.update(claimed_until=Now() + dt.timedelta(minutes=1))
+    before = rows.get()
+
+    assert renew(as_ann, asked) == 204
+
+    after = rows.get()
+    assert after.claimed_until
+    assert before.claimed_until
+    assert after.claimed_until - before.claimed_until > dt.timedelta(minutes=8)
+    assert after.version == before.version
+    assert event_types(asked["id"])[1:] == ["hitl.item.claimed"]
+
+
+def test_what_was_lost_is_not_renewed(agent: Door, as_ann: Door, as_bob: Door) -> None:
+    never, lapsed, taken, decided = (agent.ask() for _ in range(4))
+    for asked in (lapsed, taken, decided):
+        claim(as_ann, asked["id"])
+    ReviewItem.objects.filter(pk__in=[lapsed["id"], taken["id"]]).update(claimed_until=Now())
+    claim(as_bob, taken["id"])
+    as_ann.post_json(f"/interrupts/{decided['id']}/approve")
+
+    assert [renew(as_ann, asked) for asked in (never, lapsed, taken, decided)] == [409] * 4
+    assert agent.get_json(f"/interrupts/{taken['id']}").json()["claimed_by"] == "bob"
+
+
+def test_who_may_not_decide_renews_nothing(agent: Door, carol: User, enter: Enter) -> None:
+    assert renew(enter(carol), agent.ask()) == 403
+
+
+def test_a_request_in_review_is_renewed_too(agent: Door, as_ann: Door) -> None:
+    asked = agent.need()
+    assert renew(as_ann, asked) == 409
+    as_ann.post_json(f"/requests/{asked['id']}/start_review")
+
+    assert renew(as_ann, asked) == 204
+
+
+def test_who_opens_what_somebody_holds_is_told_who_and_until_when(
+    agent: Door, as_ann: Door, as_bob: Door
+) -> None:
+    asked = agent.ask()
+    claim(as_ann, asked["id"])
+
+    assert "ann is working on this. The claim ends in 9 min" in text_of(as_bob.get(page_of(asked)))

@@ -13,8 +13,9 @@ from events.models import Event, JobLease
 from interrupts.services import expire_overdue
 from reviews import follow_up, tasks
 from reviews.models import ReviewItem
+from tests.admin import decide, page_of, text_of
 from tests.conftest import Door
-from tests.steps import Join, MakePolicy, let_deadline_pass, problem
+from tests.steps import Enter, Join, MakePolicy, let_deadline_pass, problem
 
 HOUR = dt.timedelta(hours=1)
 
@@ -254,3 +255,52 @@ def test_the_deadline_still_ends_it(agent: Door, make_policy: MakePolicy) -> Non
 
     assert expire_overdue() == 1
     assert agent.get_json(f"/interrupts/{asked['id']}").json()["status"] == "expired"
+
+
+# -- By hand --------------------------------------------------------------------------------------------
+
+
+def test_a_person_asks_the_next_group_at_once_and_the_administrators_last(
+    agent: Door, as_ann: Door, as_bob: Door, as_ada: Door, make_policy: MakePolicy
+) -> None:
+    make_policy(pattern="*", reviewers=["first"], escalation=[{"to": "second", "after": 600}])
+    asked = agent.ask()
+
+    answer = decide(as_ann, asked, "escalate", note="I am not sure.")
+    assert answer["Location"] == page_of(asked)
+    found = agent.get_json(f"/interrupts/{asked['id']}").json()
+    assert (found["reviewers"], found["status"]) == (["first", "second"], "pending")
+    shown = text_of(as_bob.get(page_of(asked)))
+    assert "ann asked second as well" in shown
+    assert "I am not sure." in shown
+    let_pass(asked, HOUR)
+    assert follow_up.escalate() == 0
+
+    decide(as_bob, asked, "escalate")
+    assert agent.get_json(f"/interrupts/{asked['id']}").json()["reviewers"] == [
+        *("first", "second", "administrator")
+    ]
+    refused = decide(as_bob, asked, "escalate", note="And now?")
+    assert refused.status_code == 409
+    assert "Everybody who could be asked besides is asked already." in text_of(refused)
+    assert "And now?" in refused.content.decode()
+    assert [one["to"] for one in told(asked, "escalated")] == ["second", "administrator"]
+    assert as_ada.post_json(f"/interrupts/{asked['id']}/approve").json()["status"] == "approved"
+
+
+def test_where_everybody_may_answer_escalating_by_hand_keeps_nobody_out(agent: Door, as_ann: Door) -> None:
+    for asked in (agent.ask(), agent.need()):
+        assert decide(as_ann, asked, "escalate").status_code == 302
+        (event,) = told(asked, "escalated")
+        assert (event["to"], event["reviewers"]) == ("administrator", [])
+    assert as_ann.post_json(f"/requests/{asked['id']}/fulfill", {}).json()["status"] == "fulfilled"
+
+
+def test_what_is_decided_nobody_escalates(agent: Door, as_ann: Door, carol: User, enter: Enter) -> None:
+    asked = agent.ask()
+    assert enter(carol).post(page_of(asked), {"verb": "escalate"}).status_code == 403
+    page = as_ann.get(page_of(asked)).content.decode()
+    as_ann.post_json(f"/interrupts/{asked['id']}/approve")
+
+    assert decide(as_ann, asked, "escalate", page=page).status_code == 409
+    assert told(asked, "escalated") == []

@@ -106,7 +106,7 @@ def test_the_number_of_queries_is_the_same_for_one_run_and_for_many(
         for _ in range(count):
             start(agent, run_input={"tool": "http"})
         # the key, its owner, the owner's permissions (2), the tallies, 4 kinds of run, 2 kinds of item
-        with django_assert_num_queries(11):
+        with django_assert_num_queries(7):
             scraped(prometheus)
     assert Run.objects.count() == 10
 

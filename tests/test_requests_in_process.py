@@ -13,7 +13,7 @@ from agents.callers import by_key, of_user
 from agents.models import Agent
 from requests_app import asking, selectors, services
 from reviews.models import Priority, ReviewItem
-from reviews.selectors import is_open
+from reviews.selectors import BY_URGENCY, is_open, with_due
 from reviews.statistics import statistics
 from tests.conftest import Door
 
@@ -57,7 +57,7 @@ ITEMS: QuerySet[ReviewItem] = ReviewItem.objects.all()
     ("rows", "index"),
     [
         (ITEMS.filter(is_open()).order_by("-id"), "item_open_by_id"),
-        (ITEMS.filter(is_open()).order_by("-priority", "expires_at"), "item_open"),
+        (with_due(ITEMS.filter(is_open())).order_by(*BY_URGENCY), "item_in_order"),
         (ITEMS.filter(agent_name="stripe-agent").order_by("-id"), "item_by_label"),
         (ITEMS.order_by("-id"), "reviewitem_pkey" if connection.vendor == "postgresql" else "autoindex"),
     ],

@@ -134,14 +134,14 @@ def test_switched_off_is_said_at_every_start(settings: Any) -> None:
 
 
 def test_hosts_that_would_each_draw_their_own_keys_are_warned(settings: Any) -> None:
-    settings.HITL_DRAWN = ["HITL_DEPLOYMENT_ID", "HITL_SECRETS_KEYS", "HITL_RECEIPT_KEYS"]
+    settings.HITL_DRAWN = ["HITL_DEPLOYMENT_ID", "HITL_SECRETS_KEYS", "HITL_RECEIPT_KEYS", "HITL_PUSH_KEY"]
     settings.EMBEDDED = True
     assert found(ours.drawn_keys_are_shared) == []
     settings.EMBEDDED = False
 
     warnings = ours.drawn_keys_are_shared(None)
 
-    assert [warning.id for warning in warnings] == ["hitl.W002"] * 3
+    assert [warning.id for warning in warnings] == ["hitl.W002"] * 4
     assert all(name in str(warning.msg) for name, warning in zip(settings.HITL_DRAWN, warnings, strict=True))
 
 
@@ -163,6 +163,7 @@ def test_the_settings_of_the_suite_are_sound(db: None) -> None:
         ("HITL_LOG_LEVEL", "chatty"),
         ("HITL_SECRETS_KEYS", "1:too-short"),
         ("HITL_RECEIPT_KEYS", "1:too-short"),
+        ("HITL_PUSH_KEY", "too-short"),
         ("HITL_RECEIPT_KEYS", ",".join([f"1:{new_key()}"] * 2)),
     ],
 )

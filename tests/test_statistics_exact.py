@@ -2,6 +2,7 @@
 
 import datetime as dt
 import random
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -27,8 +28,9 @@ from reviews.models import ReviewItem, noun_of
 from reviews.services import cleanup
 from reviews.statistics import statistics
 from reviews.tallies import bounds, bucket
+from reviews.waits import days, waits
 from tests.conftest import Door
-from tests.plain_statistics import plain_statistics
+from tests.plain_statistics import nth, plain_days, plain_statistics, plain_waits
 from tests.steps import let_deadline_pass
 
 VERBS: dict[str, list[tuple[str, dict[str, Any]]]] = {
@@ -56,6 +58,25 @@ def assert_exact(found: dict[str, Any], items: QuerySet[ReviewItem]) -> None:
         average = theirs.pop("average_response_time_hours")
         assert mine.pop("average_response_time_hours") == pytest.approx(average, abs=2e-6)
     assert found == expected
+
+
+def assert_waits_hold() -> None:
+    """Compare what the pages say of waits with the times themselves: each may be off by an eighth."""
+    found, expected = waits(), plain_waits()
+    assert {matter: set(by_label) for matter, by_label in found.items()} == {
+        matter: set(by_label) for matter, by_label in expected.items()
+    }
+    for matter, by_label in expected.items():
+        for label, times in by_label.items():
+            wait = found[matter][label]
+            assert wait.count == len(times)
+            for share, told in ((0.5, wait.median), (0.95, wait.p95)):
+                assert told == pytest.approx(nth(times, share), rel=0.125, abs=0.5)
+    assert {day: dict(counts) for day, counts in days().ended.items()} == plain_days()
+
+
+def counts_of(item: ReviewItem) -> dict[str, int]:
+    return item.counts_of_start | (item.counts_of_end if item.resolved_at else {})
 
 
 class History:
@@ -108,12 +129,15 @@ class History:
         if not item.pk:
             return
         with log.unit_of_work():
-            log.count(item.stream, {name: -count for name, count in item.counts_of_start.items()})
+            log.count(item.stream, {name: -count for name, count in counts_of(item).items()})
+            late = dt.timedelta(seconds=self.random.lognormvariate(6, 3)) * (item.response_time is not None)
             ReviewItem.objects.filter(pk=item.pk).update(
-                created_at=F("created_at") - ago, resolved_at=F("resolved_at") - ago
+                created_at=F("created_at") - ago - late,
+                resolved_at=F("resolved_at") - ago,
+                response_time=F("response_time") + late,
             )
             item.refresh_from_db()
-            log.count(item.stream, item.counts_of_start)
+            log.count(item.stream, counts_of(item))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -127,6 +151,7 @@ def test_after_any_history_the_figures_are_exact(
         history.step()
         if not number % 5:
             assert_exact(as_ann.get_json("/statistics").json(), ReviewItem.objects.all())
+            assert_waits_hold()
     for door, name in ((agent, "janitor"), (rogue, "rogue")):
         assert_exact(door.get_json("/statistics").json(), ReviewItem.objects.filter(agent_id=name))
 
@@ -171,7 +196,7 @@ def test_a_recount_names_what_is_wrong_and_puts_it_right(agent: Door, as_ann: Do
         call_command("recount_statistics", stdout=said)
     call_command("recount_statistics", repair=True, stdout=said)
 
-    assert "janitor: interrupts.ended.approved is wrong by -1" in said.getvalue()
+    assert re.search(r"janitor: interrupts\.ended\.approved\.[\d-]{10} is wrong by -1", said.getvalue())
     assert ".approval.2." in said.getvalue()
     assert "is wrong by +2" in said.getvalue()
     assert_exact(as_ann.get_json("/statistics").json(), ReviewItem.objects.all())
@@ -187,10 +212,11 @@ def test_what_an_older_version_left_is_counted_when_migrating(
         history.random.choice(
             [history.ask, history.decide, history.make_overdue, interrupts.expire_overdue]
         )()
-    Tally.objects.all().delete()
+    Tally.objects.update(count=F("count") + 1)
     ReviewItem.objects.update(response_time=Value(None, DurationField()))
 
     import_module("reviews.migrations.0004_response_time").fill(apps, None)
+    import_module("reviews.migrations.0008_response_times").count(apps, None)
 
     assert_exact(as_ann.get_json("/statistics").json(), ReviewItem.objects.all())
 

@@ -4,22 +4,12 @@ from django.conf import settings
 from django.db import migrations, models
 from django.db.models import F
 
-from reviews.recount import count_items
-
 
 def fill(apps, schema_editor):
-    """Give what people answered its response time, and count what there is."""
+    """Give what people answered its response time; it is counted once all that counts is there, in 0008."""
     items = apps.get_model("reviews", "ReviewItem").objects
     by_people = items.filter(status__in=["approved", "fulfilled", "rejected"])
     by_people.exclude(resolved_by__in=["", "system"]).update(response_time=F("resolved_at") - F("created_at"))
-    tally = apps.get_model("events", "Tally")
-    tally.objects.bulk_create(
-        [
-            tally(stream=stream, name=name, count=count)
-            for (stream, name), count in count_items(items).items()
-        ],
-        batch_size=1_000,
-    )
 
 
 class Migration(migrations.Migration):

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce, Now
 
 from agents.models import Agent
 from events.canonical import sha256
@@ -67,6 +67,7 @@ EVERYBODY: dict[str, Any] = {"name": "", "reviewers": [], "required_approvals": 
 """The only stage of what no policy is about: one person who may decide."""
 
 _open = Q(status__in=sorted(OPEN))
+_due = Coalesce("due_at", "expires_at")
 _answered_interrupt = Q(kind__in=INTERRUPTS, response_time__isnull=False)
 _answered_request = Q(kind__in=REQUESTS, response_time__isnull=False)
 
@@ -152,7 +153,9 @@ class ReviewItem(Subject):
             models.Index(fields=["run_id", "id"], name="item_by_run", condition=~Q(run_id="")),
             models.Index(fields=["batch_id"], name="item_by_batch", condition=~Q(batch_id="")),
             models.Index(fields=["tool_name", "id"], name="item_by_tool", condition=~Q(tool_name="")),
-            models.Index(fields=["-priority", "expires_at"], name="item_open", condition=_open),
+            models.Index(F("priority").desc(), _due, F("id"), name="item_in_order", condition=_open),
+            models.Index(_due, name="item_by_due", condition=_open),
+            models.Index(fields=["kind"], name="item_open_by_kind", condition=_open),
             models.Index(fields=["expires_at"], name="item_due", condition=_open),
             models.Index(fields=["id"], name="item_open_by_id", condition=_open),
             models.Index(fields=["remind_at"], name="item_to_remind", condition=_open & _timed("remind_at")),
@@ -229,7 +232,13 @@ class ReviewItem(Subject):
 
     @property
     def counts_of_end(self) -> dict[str, int]:
-        return tallies.of_end(noun_of(self.kind), self.status, self.response_time)
+        if self.resolved_at is None:
+            raise ValueError("Only what has ended counts as ended.")
+        noun, took, ended_at = noun_of(self.kind), self.response_time, self.resolved_at
+        ended = tallies.of_end(noun, self.status, ended_at)
+        if took is None:
+            return ended
+        return ended | tallies.of_answer(noun, self.kind, took, ended_at, self.reviewers)
 
 
 class Attachment(models.Model):

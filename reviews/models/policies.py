@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from agents.models import Agent
 from events.ids import new_id
@@ -15,9 +16,9 @@ from reviews.models.items import Kind
 ANYTHING = "*"
 INTERRUPT, REQUEST = "interrupt", "request"
 SUBJECTS = [
-    (INTERRUPT, "every interrupt"),
-    (REQUEST, "every action request"),
-    (ANYTHING, "everything"),
+    (INTERRUPT, _("every interrupt")),
+    (REQUEST, _("every action request")),
+    (ANYTHING, _("everything")),
     *Kind.choices,
 ]
 

@@ -4,19 +4,23 @@ import datetime as dt
 from typing import Any
 
 from django import template
+from django.conf import settings
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, json_script
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
+from agents import preferences
+from events import push
 from events.clock import iso
 from events.untrusted import visible
 from reviews import times
 from reviews.lifecycle import OPEN
 from reviews.models import INTERRUPTS, Kind, Priority, ReviewItem
+from reviews.shortcuts import shortcuts
 
 register = template.Library()
 
@@ -101,6 +105,15 @@ def page_of(item: ReviewItem) -> str:
     return reverse(f"admin:{model}_change", args=[item.pk])
 
 
+@register.simple_tag
+def claim_path(item: ReviewItem) -> SafeString | str:
+    """Write where an open item that nobody holds can be claimed by the page's scripts."""
+    if item.status not in OPEN or getattr(item, "holder", None):
+        return ""
+    name = "interrupt-claim" if item.kind in INTERRUPTS else "request-start-review"
+    return format_html(' data-claim="{}"', reverse(f"api-v1:{name}", args=[item.pk]))
+
+
 @register.filter
 def due(moment: dt.datetime | None) -> SafeString:
     """Show a deadline as the time that is left, or by how much it has passed."""
@@ -126,11 +139,17 @@ def who(actor: str) -> SafeString:
     return visible(actor.removeprefix("user:").removeprefix("agent:"))
 
 
-@register.simple_tag
-def words() -> SafeString:
+@register.simple_tag(takes_context=True)
+def words(context: template.Context) -> SafeString:
     """Give the page's scripts the words they need, in the reader's language."""
+    chosen = preferences.of(context["request"].user)
     return json_script(
         {
+            "preferences": {
+                "shortcuts": chosen.shortcuts,
+                "time_zone": chosen.time_zone,
+                "language": get_language(),
+            },
             "units": [gettext("%(n)d s"), gettext("%(n)d min"), gettext("%(n)d h"), gettext("%(n)d d")],
             "server_now": iso(timezone.now()),
             "due": gettext("in %(length)s"),
@@ -144,11 +163,50 @@ def words() -> SafeString:
             "online": gettext("Connected again, and up to date."),
             "ended": gettext("You are logged out. Log in again to go on; what you typed stays here."),
             "login": gettext("Log in"),
+            "unplugged": gettext("This device is offline. What you see may be out of date."),
+            "stale": gettext(
+                "The server does not answer as it should. What you see may be out of date; trying again."
+            ),
+            "waits": [gettext("A question waits"), gettext("%(n)d new questions wait")],
+            "device": _device_words(),
             "removed": gettext("removed"),
             "added": gettext("added"),
+            "ticked": gettext("%(n)d ticked"),
+            "claimed": gettext("You hold it now."),
+            "lost": gettext("Your claim has ended. Claim it again, so that nobody else works on it."),
+            "chosen": gettext("Chosen: %(option)s"),
+            "keys": shortcuts(),
         },
         "hitl-words",
     )
+
+
+def _device_words() -> dict[str, str]:
+    """Say what the switches of a device come to."""
+    return {
+        "insecure": gettext(
+            "This browser can do so over https only. Ask an administrator for a secure address."
+        ),
+        "unsupported": gettext("This browser cannot do this."),
+        "unsupported_push": gettext(
+            "This browser cannot be pushed to. On an iPhone, add this to the home screen first."
+        ),
+        "denied": gettext(
+            "This browser has been told to show none from here."
+            " Allow notifications in its settings for this site."
+        ),
+        "on": gettext("On, for this device."),
+        "off": gettext("Off, for this device."),
+        "tried": gettext("That is how it looks and sounds."),
+        "silent": gettext("This browser plays no sound here. Is the tab muted?"),
+        "failed": gettext("That did not work. Try again; if it does not help, log in again."),
+    }
+
+
+@register.simple_tag
+def push_key() -> str:
+    """Return the key that a browser subscribes with; an empty text where this server pushes nowhere."""
+    return push.public_key() if settings.HITL_PUSH_HOSTS else ""
 
 
 @register.simple_tag

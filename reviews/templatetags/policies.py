@@ -9,10 +9,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from events.clock import iso
+from events.clock import iso, local
 from reviews import durations
 from reviews.models import PolicyDecision
-from reviews.policy_presentation import DECISIONS, SILENCE, stages_in_words
+from reviews.policy_presentation import CALLS, DECISIONS, SILENCE, stages_in_words
 from reviews.templatetags.items import icon
 
 register = template.Library()
@@ -43,6 +43,18 @@ def page_of_id(pk: str) -> str:
 
 
 @register.filter
+def calls(kind: str) -> Any:
+    """Name what a policy is about."""
+    return CALLS.get(kind, kind)
+
+
+@register.filter
+def translated(text: str) -> str:
+    """Say a sentence of ours that was kept as it is in English."""
+    return _(text) if text else ""
+
+
+@register.filter
 def silence(name: str) -> Any:
     """Say what happens when nobody answered."""
     return SILENCE.get(name, "")
@@ -50,6 +62,5 @@ def silence(name: str) -> Any:
 
 @register.filter
 def moment(when: dt.datetime) -> SafeString:
-    """Show a moment; the page's script turns it into the reader's own zone."""
-    utc = f"{when.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
-    return format_html('<time datetime="{}" data-style="moment">{}</time>', iso(when), utc)
+    """Show a moment in the reader's zone; the page's script writes it as their browser does."""
+    return format_html('<time datetime="{}" data-style="moment">{}</time>', iso(when), local(when))

@@ -4,22 +4,23 @@ from typing import Any
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 
 class InputKind(models.TextChoices):
     """What an input of a model is; files are named by ``attachment:att_…``, a URL or a data URL."""
 
-    TEXT = "text"
-    URL = "url"
-    NUMBER = "number"
-    INTEGER = "integer"
-    BOOLEAN = "boolean"
-    CHOICE = "choice"
-    IMAGE = "image"
-    AUDIO = "audio"
-    VIDEO = "video"
-    FILE = "file"
-    JSON = "json"
+    TEXT = "text", _("Text")
+    URL = "url", _("Url")
+    NUMBER = "number", _("Number")
+    INTEGER = "integer", _("Integer")
+    BOOLEAN = "boolean", _("Boolean")
+    CHOICE = "choice", _("Choice")
+    IMAGE = "image", _("Image")
+    AUDIO = "audio", _("Audio")
+    VIDEO = "video", _("Video")
+    FILE = "file", _("File")
+    JSON = "json", _("Json")
 
 
 FILES = frozenset({InputKind.IMAGE, InputKind.AUDIO, InputKind.VIDEO, InputKind.FILE})

@@ -221,7 +221,7 @@ class Site:
         before = [sum(process.cpu_times()[:2]) for process in self.web.family()]
         time.sleep(seconds)
         after = [sum(process.cpu_times()[:2]) for process in self.web.family()]
-        return sum(after) - sum(before)
+        return float(sum(after) - sum(before))
 
     def ready(self) -> httpx.Response:
         return httpx.get(f"{self.url}/readyz", timeout=30)

@@ -1,137 +1,158 @@
 // The socket that says "something happened", and what to do while it is away. It never carries content:
 // the page fetches itself, with its own permissions and filters.
 
+import { FINE, showState } from "./banner.js";
+import { renewForms } from "./fragment.js";
+import { toast } from "./toast.js";
 import { words } from "./words.js";
+
+export { showWaiting } from "./counts.js";
+export { fragment } from "./fragment.js";
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
 const BANNER_AFTER_MS = 2_000;
 const POLL_MS = 20_000;
 const SETTLE_MS = 120;
+const GAP_MS = 1_000; // between two looks, however many signals come
+const HIDDEN_GAP_MS = 30_000; // nobody reads the page, but its title
 const SILENCE_MS = 50_000; // the server says something every 20 s
 const LOGGED_OUT = 4401;
+const QUIET_FAILURES = 1;
 
-export function connect(refresh) {
-  new Connection(refresh).open();
+export function connect(refresh, ring = () => {}) {
+  new Connection(refresh, ring).open();
 }
 
 class Connection {
-  constructor(refresh) {
-    this.refresh = refresh;
-    this.attempt = 0;
-    this.settling = null;
-    this.bannerTimer = null;
-    this.poll = null;
-    this.ended = false;
-    addEventListener("online", () => this.socket?.readyState === WebSocket.CLOSED && this.open());
-    addEventListener("pageshow", (event) => event.persisted && this.look());
+  constructor(refresh, ring) {
+    Object.assign(this, { refresh, ring, attempt: 0, failures: 0, lookedAt: -Infinity });
+    addEventListener("online", () => this.return());
+    addEventListener("offline", () => this.draw());
+    addEventListener("pageshow", (event) => event.persisted && this.return());
+    addEventListener("focus", () => this.ended && this.return());
+    document.addEventListener("visibilitychange", () => !document.hidden && this.return());
   }
 
   open() {
-    if (this.ended) return;
+    if (this.ended || (this.socket && this.socket.readyState <= WebSocket.OPEN)) return this.draw();
     clearTimeout(this.retry);
     const scheme = location.protocol === "https:" ? "wss" : "ws";
-    this.socket = new WebSocket(`${scheme}://${location.host}/ws/operators`);
-    this.socket.addEventListener("message", (event) => this.hear(JSON.parse(event.data)));
-    this.socket.addEventListener("close", (event) => this.lost(event.code));
+    const socket = (this.socket = new WebSocket(`${scheme}://${location.host}/ws/operators`));
+    socket.addEventListener("message", (event) => this.hear(JSON.parse(event.data)));
+    socket.addEventListener("close", (event) => socket === this.socket && this.lost(event.code));
+    this.expectMore();
   }
 
   hear(message) {
     this.expectMore();
-    if (message.type === "ping") return;
-    if (message.type === "hello") {
-      const again = this.attempt > 0;
-      this.attempt = 0;
-      this.back();
-      if (again) this.look();
-      return;
+    if (message.type === "hello") this.back();
+    else if (message.type !== "ping") {
+      this.ring(message);
+      this.look();
     }
-    this.look();
   }
 
-  // Fetch once for a burst of signals, and never twice at a time.
+  // Fetch once for a burst of signals, never two at a time, and seldom while nobody looks.
   look() {
-    if (this.settling) {
-      this.again = true;
-      return;
+    if (this.fetching) return void (this.again = true);
+    const gap = document.hidden ? HIDDEN_GAP_MS : GAP_MS;
+    const at = Math.max(performance.now() + SETTLE_MS, this.lookedAt + gap);
+    if (this.plannedAt <= at) return;
+    clearTimeout(this.planned);
+    this.plannedAt = at;
+    this.planned = setTimeout(() => this.fetch(), at - performance.now());
+  }
+
+  async fetch() {
+    this.fetching = true;
+    this.again = false;
+    try {
+      await this.refresh();
+      this.fetched();
+    } catch (problem) {
+      this.failed(problem);
     }
-    this.settling = setTimeout(async () => {
-      try {
-        await this.refresh();
-      } catch (problem) {
-        if (problem.loggedOut) this.end();
-      }
-      this.settling = null;
-      if (this.again) {
-        this.again = false;
-        this.look();
-      }
-    }, SETTLE_MS);
+    this.fetching = false;
+    this.plannedAt = undefined;
+    this.lookedAt = performance.now();
+    if (this.again) this.look();
+  }
+
+  fetched() {
+    if (this.ended) renewForms();
+    this.failures = 0;
+    this.ended = false;
+    if (!this.up) return this.open();
+    this.draw();
+    if (this.said) toast(words.online);
+    this.said = false;
+  }
+
+  failed(problem) {
+    if (problem.loggedOut) return this.end();
+    this.failures += 1;
+    if (this.up) setTimeout(() => this.look(), pause(this.failures)); // otherwise the poll comes back to it
+    this.draw();
   }
 
   expectMore() {
     clearTimeout(this.silence);
-    this.silence = setTimeout(() => this.socket.close(), SILENCE_MS);
+    this.silence = setTimeout(() => {
+      this.socket.close();
+      this.lost();
+    }, SILENCE_MS);
   }
 
   lost(code) {
+    this.up = false;
+    this.socket = null;
     clearTimeout(this.silence);
     if (code === LOGGED_OUT) return this.end();
-    this.bannerTimer ??= setTimeout(() => this.away(words.offline), BANNER_AFTER_MS);
+    this.lostAt ??= performance.now();
+    setTimeout(() => this.draw(), BANNER_AFTER_MS + 20);
     this.poll ??= setInterval(() => this.look(), POLL_MS);
-    const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.attempt);
-    this.attempt += 1;
-    this.retry = setTimeout(() => this.open(), pause * (0.5 + Math.random() / 2));
+    this.retry = setTimeout(() => this.open(), pause(this.attempt++));
   }
 
   back() {
-    clearTimeout(this.bannerTimer);
+    const missed = this.attempt > 0 || this.failures > 0;
+    this.up = true;
+    this.attempt = 0;
+    this.lostAt = undefined;
     clearInterval(this.poll);
-    this.bannerTimer = this.poll = null;
-    document.getElementById("connection").hidden = true;
-    document.documentElement.dataset.connection = "on";
+    this.poll = undefined;
+    if (missed || this.said) this.look();
+    else this.draw();
   }
 
-  away(text) {
-    const banner = document.getElementById("connection");
-    banner.textContent = text;
-    banner.hidden = false;
-    document.documentElement.dataset.connection = "off";
-    return banner;
+  // The reader is here again: whatever was put off is due.
+  return() {
+    if (this.plannedAt || this.ended || this.said) this.look();
+    this.open();
   }
 
   end() {
     this.ended = true;
     clearInterval(this.poll);
-    clearTimeout(this.bannerTimer);
-    const link = document.createElement("a");
-    link.href = `/admin/login/?next=${encodeURIComponent(location.pathname + location.search)}`;
-    link.textContent = words.login;
-    this.away(`${words.ended} `).append(link);
+    this.poll = undefined;
+    this.draw();
+  }
+
+  draw() {
+    const state = this.state();
+    if (state) this.said = true;
+    else if (this.said && this.failures) return; // connected again, but not yet up to date
+    showState(state, this.up);
+  }
+
+  state() {
+    if (this.ended) return "ended";
+    if (!navigator.onLine) return "unplugged";
+    if (this.lostAt !== undefined && performance.now() - this.lostAt >= BANNER_AFTER_MS) return "offline";
+    return this.failures > QUIET_FAILURES ? "stale" : FINE;
   }
 }
 
-// Fetch this page's own changing part.
-export async function fragment(headers = {}) {
-  const answer = await fetch(location.href, { headers: { "X-Fragment": "1", ...headers }, cache: "no-store" });
-  if (answer.redirected && new URL(answer.url).pathname.startsWith("/admin/login")) {
-    throw Object.assign(new Error("logged out"), { loggedOut: true });
-  }
-  if (!answer.ok) throw new Error(`status ${answer.status}`);
-  return new DOMParser().parseFromString(await answer.text(), "text/html");
-}
-
-// The numbers that wait, in the header, and their sum in the title of the window.
-const title = document.title;
-const short = (count) => (count > 99 ? "99+" : String(count));
-
-export function showWaiting({ waitingInterrupts, waitingRequests }) {
-  const counts = { interrupts: Number(waitingInterrupts) || 0, requests: Number(waitingRequests) || 0 };
-  for (const badge of document.querySelectorAll("[data-waiting-count]")) {
-    const count = counts[badge.dataset.waitingCount];
-    badge.textContent = short(count);
-    badge.hidden = count === 0;
-  }
-  const sum = counts.interrupts + counts.requests;
-  document.title = sum ? `(${short(sum)}) ${title}` : title;
-}
+const pause = (attempt) =>
+  Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempt) * (0.5 + Math.random() / 2);

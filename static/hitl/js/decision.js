@@ -2,7 +2,9 @@
 
 import { fragment, showWaiting } from "./connection.js";
 import { liveDiff } from "./diff.js";
+import { keepClaim } from "./lease.js";
 import { readFirst } from "./reading.js";
+import { sheet } from "./sheet.js";
 import { refreshTimes } from "./times.js";
 import { toast } from "./toast.js";
 
@@ -14,6 +16,8 @@ export function liveDecision() {
     readFirst(form);
     neverSubmitByEnter(form);
     submitOnce(form);
+    sheet(form);
+    keepClaim(form);
     document.querySelector(".has-errors :is(input, textarea, select)")?.focus();
   }
 

@@ -1,5 +1,6 @@
 // What an edit would change, while it is typed: old → new, and the button that fits.
 
+import { drawTextDiff, isLong } from "./text_diff.js";
 import { words } from "./words.js";
 
 export function liveDiff(form) {
@@ -53,6 +54,21 @@ function linesOf(field) {
 }
 
 function line(name, old, now) {
+  return isLong(old, now) ? longLine(name, old, now) : shortLine(name, old, now);
+}
+
+function longLine(name, old, now) {
+  const item = document.createElement("li");
+  const text = document.createElement("div");
+  text.className = "text-diff";
+  text.tabIndex = 0;
+  text.textContent = now;
+  item.append(`${name}:`, text);
+  drawTextDiff(text, old, now);
+  return item;
+}
+
+function shortLine(name, old, now) {
   const item = document.createElement("li");
   const [before, after] = [document.createElement("del"), document.createElement("ins")];
   before.textContent = old;

@@ -3,6 +3,7 @@
 
 import { fragment, showWaiting } from "./connection.js";
 import { refreshTimes } from "./times.js";
+import { countTicks, keepTick, watchTicks } from "./ticks.js";
 import { toast } from "./toast.js";
 import { fill, words } from "./words.js";
 
@@ -14,6 +15,7 @@ export function liveList(place) {
   showWaiting(results().dataset);
   button.addEventListener("click", () => show(latest));
   waitForNext(place);
+  watchTicks(place);
 
   return async function refresh() {
     const known = rowsOf(document).map((row) => row.dataset.id);
@@ -35,6 +37,7 @@ export function liveList(place) {
     if (!now || now.dataset.version === row.dataset.version) return;
     const copy = document.importNode(now, true);
     const focused = row.contains(document.activeElement);
+    if (stays) keepTick(row, copy);
     copy.classList.add("is-changed");
     if (!stays) {
       copy.classList.add("is-gone");
@@ -42,6 +45,7 @@ export function liveList(place) {
     }
     row.replaceWith(copy);
     refreshTimes(copy);
+    countTicks();
     if (focused) copy.querySelector("a").focus();
   }
 
@@ -58,11 +62,13 @@ export function liveList(place) {
 
   // Take over the server's list as it is, and put the focus on the first row that was not there.
   function show(page) {
-    const known = new Set(rowsOf(document).map((row) => row.dataset.id));
+    const known = new Map(rowsOf(document).map((row) => [row.dataset.id, row]));
     const fresh = document.importNode(page.getElementById("results"), true);
     fresh.querySelector("#gone")?.remove();
+    for (const row of rowsOf(fresh)) keepTick(known.get(row.dataset.id), row);
     results().replaceWith(fresh);
     refreshTimes(fresh);
+    countTicks();
     button.hidden = true;
     const arrived = rowsOf(document).filter((row) => !known.has(row.dataset.id));
     arrived.forEach((row) => row.classList.add("is-fresh"));
@@ -78,7 +84,7 @@ function waitForNext(place) {
   };
   place.addEventListener("click", (event) => {
     const plain = !(event.ctrlKey || event.metaKey || event.shiftKey || event.button);
-    if (plain && event.target.closest(".tabs a, .pills a, .pages a")) wait(true);
+    if (plain && event.target.closest(".tabs a, .pills a, .pages a, .filter-menu a")) wait(true);
   });
   place.querySelector("form.search").addEventListener("submit", () => wait(true));
   addEventListener("pageshow", () => wait(false));
@@ -90,6 +96,6 @@ function showAnew(id, page) {
 }
 
 const results = () => document.getElementById("results");
-const rowsOf = (root) => [...root.querySelectorAll("#rows > tr")];
+export const rowsOf = (root) => [...root.querySelectorAll("#rows > tr[data-id]")];
 const titleOf = (row) => row.querySelector(".item-title").textContent.trim();
 const statusOf = (row) => row.querySelector(".item-status").textContent.trim();

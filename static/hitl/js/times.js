@@ -1,6 +1,7 @@
-// Keep relative times right, and show moments in the reader's own zone. The words are those of the server.
+// Keep relative times right, and show moments in the reader's zone. The words are those of the server.
 
 import { fill, words } from "./words.js";
+import { written } from "./zone.js";
 
 const EVERY_MS = 10_000;
 const SOON_SECONDS = 15 * 60;
@@ -17,10 +18,10 @@ export function refreshTimes(root) {
   for (const element of root.querySelectorAll("time[data-style]")) {
     const moment = new Date(element.dateTime);
     if (element.dataset.style === "moment") {
-      element.textContent = moment.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+      element.textContent = written(moment, "medium", "short");
       continue;
     }
-    element.title = moment.toLocaleString();
+    element.title = written(moment, "full", "long");
     const text = phrase((moment - Date.now() - skew) / 1000, element);
     if (element.textContent !== text) element.textContent = text;
   }
@@ -40,7 +41,7 @@ function phrase(seconds, element) {
   }
 }
 
-function duration(seconds) {
+export function duration(seconds) {
   const [s, min, h, d] = words.units;
   const whole = Math.floor(seconds);
   if (whole < 60) return fill(s, { n: whole });

@@ -5,6 +5,8 @@ const AT_MOST = 3;
 
 export function toast(text, kind = "news") {
   const place = document.getElementById("toasts");
+  // Several signals may be about one change: while it is being said it is not said again.
+  if ([...place.children].some((shown) => shown.textContent === text)) return;
   const note = document.createElement("div");
   note.className = `toast toast-${kind}`;
   note.textContent = text;

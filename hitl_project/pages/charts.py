@@ -1,0 +1,180 @@
+"""The charts of the pages: what each says, and the table that it is drawn from.
+
+The table is the truth: it is there without scripts, and the page's script reads nothing else.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from reviews import times
+from reviews.lifecycle import FINAL, Status
+from reviews.models import Kind, Priority
+from reviews.templatetags.items import KINDS, PRIORITIES, STATUSES
+from reviews.waits import Days, Wait
+
+DAYS_SHOWN = 14
+MEDIAN, P95 = "median", "p95"
+_VERDICTS = [status for status in Status if status in FINAL]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Be a figure of a table: the number that is drawn, None for a gap, and how it is written."""
+
+    value: float | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Be a chart: *shape* and *unit* are those of js/charts.js; a *series* is its colour's name and a word.
+
+    *counts* is how many answers each row is about, where a figure is not a count itself.
+    """
+
+    name: str
+    shape: str
+    unit: str
+    title: str
+    says: str
+    first: str
+    series: Sequence[tuple[str, Any]]
+    rows: Sequence[tuple[Any, Sequence[Cell]]]
+    counts: Sequence[int] = ()
+
+    @property
+    def table(self) -> list[tuple[Any, Sequence[Cell], int | None]]:
+        counts: Sequence[int | None] = self.counts or [None] * len(self.rows)
+        return [(label, cells, count) for (label, cells), count in zip(self.rows, counts, strict=True)]
+
+
+# -- The overview -------------------------------------------------------------------------------------
+
+
+def of_days(found: Days) -> list[Chart]:
+    """Return the charts of the last days: what was decided, and how long it took people."""
+    today = timezone.now().astimezone(dt.UTC).date()
+    shown = [today - dt.timedelta(days=back) for back in reversed(range(DAYS_SHOWN))]
+    ended: list[dict[str, int]] = [found.ended.get(str(day), {}) for day in shown]
+    present = [status for status in _VERDICTS if any(day.get(status) for day in ended)]
+    told = {"count": sum(sum(day.values()) for day in ended), "days": DAYS_SHOWN}
+    waits = [found.waits.get(str(day)) for day in shown]
+    return [
+        Chart(
+            name="decided",
+            shape="stacked",
+            unit="count",
+            title=_("Decided each day"),
+            says=_("%(count)d ended in the last %(days)d days.") % told,
+            first=_("Day (UTC)"),
+            series=[(status.value, STATUSES[status][1]) for status in present],
+            rows=[
+                (_day(day), [_count(counts.get(status, 0)) for status in present])
+                for day, counts in zip(shown, ended, strict=True)
+            ],
+        ),
+        Chart(
+            name="waits",
+            shape="line",
+            unit="seconds",
+            title=_("Median wait"),
+            says=_says_of_wait(found.wait),
+            first=_("Day (UTC)"),
+            series=[(MEDIAN, _("Median wait"))],
+            rows=[
+                (_day(day), [_seconds(wait.median if wait else None)])
+                for day, wait in zip(shown, waits, strict=True)
+            ],
+            counts=[wait.count if wait else 0 for wait in waits],
+        ),
+    ]
+
+
+def of_priorities(waiting: dict[Priority, int]) -> Chart:
+    """Return the chart of what waits by priority."""
+    return Chart(
+        name="priorities",
+        shape="bars",
+        unit="count",
+        title=_("Waiting by priority"),
+        says=_("%(count)d wait; %(urgent)d of them are high or critical.")
+        % {
+            "count": sum(waiting.values()),
+            "urgent": sum(count for rank, count in waiting.items() if rank >= Priority.HIGH),
+        },
+        first=_("Priority"),
+        series=[("waiting", _("Waiting"))],
+        rows=[(PRIORITIES[rank][2], [_count(waiting[rank])]) for rank in reversed(Priority)],
+    )
+
+
+# -- Response times -----------------------------------------------------------------------------------
+
+
+def of_waits(found: dict[str, dict[str, Wait]]) -> list[Chart]:
+    """Return the charts of how long people took: by kind, by group, by hour."""
+    kinds = {KINDS[Kind(name)][1]: wait for name, wait in found.get("kind", {}).items()}
+    groups = {name or _("Everybody who may decide"): wait for name, wait in found.get("group", {}).items()}
+    hours = {f"{hour:02}:00": found.get("hour", {}).get(str(hour)) for hour in range(24)}
+    return [
+        _chart_of_waits("kinds", "across", _("By kind"), _("Kind"), _slowest_first(kinds)),
+        _chart_of_waits("groups", "across", _("By reviewer group"), _("Asked"), _slowest_first(groups)),
+        _chart_of_waits("hours", "bars", _("By the hour of asking"), _("Hour (UTC)"), hours),
+    ]
+
+
+def _chart_of_waits(
+    name: str, shape: str, title: str, first: str, waits: dict[Any, Wait | None] | dict[Any, Wait]
+) -> Chart:
+    return Chart(
+        name=name,
+        shape=shape,
+        unit="seconds",
+        title=title,
+        says=_says_of_slowest(waits),
+        first=first,
+        series=[(MEDIAN, _("Median")), (P95, _("95 of 100 within"))],
+        rows=[
+            (label, [_seconds(wait.median if wait else None), _seconds(wait.p95 if wait else None)])
+            for label, wait in waits.items()
+        ],
+        counts=[wait.count if wait else 0 for wait in waits.values()],
+    )
+
+
+def _slowest_first(waits: dict[Any, Wait]) -> dict[Any, Wait]:
+    return dict(sorted(waits.items(), key=lambda found: -found[1].median))
+
+
+def _says_of_slowest(waits: dict[Any, Wait | None] | dict[Any, Wait]) -> str:
+    answered = [(label, wait) for label, wait in waits.items() if wait]
+    if not answered:
+        return _("Nobody has answered yet.")
+    label, wait = max(answered, key=lambda found: found[1].median)
+    told = {"label": label, "length": times.duration(wait.median)}
+    return _("Slowest: %(label)s, where half of the answers took longer than %(length)s.") % told
+
+
+def _says_of_wait(wait: Wait | None) -> str:
+    if wait is None:
+        return _("Nobody has answered yet.")
+    told = {"count": wait.count, "length": times.duration(wait.median)}
+    return _("Half of all %(count)d answers came within %(length)s.") % told
+
+
+def _count(number: int) -> Cell:
+    return Cell(number, str(number))
+
+
+def _seconds(seconds: float | None) -> Cell:
+    return Cell(None, "—") if seconds is None else Cell(seconds, times.duration(seconds))
+
+
+def _day(day: dt.date) -> str:
+    return date_format(day, "j M")

@@ -1,0 +1,78 @@
+"""The decisions as a file for spreadsheets: the columns are in docs/operating.md.
+
+It is read in parts and sent as it is read, so that its length costs no memory and nobody else a wait.
+"""
+
+import csv
+import re
+from collections.abc import AsyncIterator, Iterator
+from io import StringIO
+from typing import Any
+
+import orjson
+from asgiref.sync import sync_to_async
+from django.db.models import Q
+
+from events.clock import iso
+from hitl_project.pages.decisions import Decision, older
+from reviews.models import Priority
+
+PART = 50
+"""So many lines are read at once: each may hold all that a body may, several times over."""
+HEADER = (
+    *("id", "kind", "title", "agent", "agent_name", "session_id", "tool", "priority", "asked_at", "ended_at"),
+    *("verdict", "edited", "decided_by", "reason", "reason_code", "comment", "policy", "policy_version"),
+    *("seconds", "arguments", "final_arguments", "answer"),
+)
+# What a spreadsheet would take for a formula, in the wide forms of East Asian scripts as well.
+_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+# Where the comma is a decimal sign, a spreadsheet ends a cell at a semicolon, whatever the quotes say.
+_ENDS_OF_CELLS = re.compile(r"([;\t\r\n])")
+
+
+def parts(matching: Q) -> Iterator[bytes]:
+    """Give the file in parts: UTF-8 with the mark that spreadsheets know it by, then line by line."""
+    yield "\ufeff".encode() + _written([HEADER])
+    last = ""
+    while found := older(matching, last, PART):
+        yield _written([[_cell(value) for value in _line(decision)] for decision in found])
+        last = found[-1].item.pk
+
+
+async def off_the_loop(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Give the same *pieces* to a server that must not wait for the database itself."""
+    pull = sync_to_async(lambda: next(pieces, b""))
+    while piece := await pull():
+        yield piece
+
+
+def _line(decision: Decision) -> list[Any]:
+    item, policy = decision.item, decision.item.policy
+    return [
+        *(item.pk, item.kind, item.title, item.agent_id, item.agent_name, item.session_id, item.tool_name),
+        *(Priority(item.priority).label, iso(item.created_at), iso(item.resolved_at)),
+        *(item.status, "yes" if decision.is_edited else "no", item.resolved_by),
+        *(decision.reason, decision.code, decision.comment),
+        *(policy.get("name", ""), policy.get("version", "")),
+        round(decision.took.total_seconds(), 3),
+        *(_json(decision.arguments), _json(decision.final_arguments)),
+        "" if decision.answer is None else _json(decision.answer),
+    ]
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode().replace(";", r"\u003b")
+
+
+def _cell(value: Any) -> Any:
+    """Defuse what a spreadsheet would carry out, in whatever it takes for a cell of its own."""
+    if not isinstance(value, str):
+        return value
+    pieces = _ENDS_OF_CELLS.split(value)
+    return "".join(f"'{piece}" if _FORMULA.match(piece) else piece for piece in pieces)
+
+
+def _written(lines: Any) -> bytes:
+    text = StringIO()
+    csv.writer(text).writerows(lines)
+    return text.getvalue().encode()

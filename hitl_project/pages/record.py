@@ -1,0 +1,84 @@
+"""The pages of what is over: decisions, the same as a file, and how long people took."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from agents.models import Agent
+from events.keyset import PLACES
+from hitl_project.pages import charts
+from hitl_project.pages.decision_file import off_the_loop, parts
+from hitl_project.pages.decisions import PAGE, Filters
+from hitl_project.pages.decisions import page as decisions_on
+from reviews.models import VIEW
+from reviews.waits import waits
+
+OFFERED = 200
+"""So many names are offered of agents and of people; any other can be typed."""
+
+
+def decisions(site: Any, request: HttpRequest) -> HttpResponse:
+    """Show what has ended, newest first, from the item on that the address names."""
+    _must_be_allowed(request)
+    filters = Filters(request.GET)
+    shown, page = decisions_on(filters.matching, request.GET, PAGE)
+    context = {
+        **site.each_context(request),
+        "title": _("Decisions"),
+        "filters": filters,
+        "is_filtered": any(filters.cleaned_data.values()) or bool(filters.errors),
+        "decisions": shown,
+        "older": _link(request, after=shown[-1].item.pk) if shown and page.has_next else "",
+        "newer": _link(request, before=shown[0].item.pk) if shown and page.has_previous else "",
+        "newest": _link(request),
+        "is_paged": any(name in request.GET for name in PLACES),
+        "agents": Agent.objects.order_by("name").values_list("name", flat=True)[:OFFERED],
+        "people": User.objects.order_by("username").values_list("username", flat=True)[:OFFERED],
+        "zone": timezone.get_current_timezone_name(),
+    }
+    return TemplateResponse(request, "hitl/decisions.html", context)
+
+
+def export(site: Any, request: HttpRequest) -> StreamingHttpResponse:
+    """Send all that the filters match as a file."""
+    _must_be_allowed(request)
+    pieces = parts(Filters(request.GET).matching)
+    response = StreamingHttpResponse(
+        off_the_loop(pieces) if isinstance(request, ASGIRequest) else pieces,
+        content_type="text/csv; charset=utf-8",
+    )
+    today = timezone.localdate().isoformat()
+    response["Content-Disposition"] = f'attachment; filename="decisions-{today}.csv"'
+    return response
+
+
+def response_times(site: Any, request: HttpRequest) -> HttpResponse:
+    """Show how long people took, by kind, group and hour."""
+    _must_be_allowed(request)
+    found = waits()
+    context = {
+        **site.each_context(request),
+        "title": _("Response times"),
+        "charts": charts.of_waits(found) if found else [],
+    }
+    return TemplateResponse(request, "hitl/response_times.html", context)
+
+
+def _must_be_allowed(request: HttpRequest) -> None:
+    if not request.user.has_perm(VIEW):
+        raise PermissionDenied
+
+
+def _link(request: HttpRequest, **place: str) -> str:
+    """Return the address of this page with the same filters, from another place on."""
+    query = request.GET.copy()
+    for name in PLACES:
+        query.pop(name, None)
+    query.update(place)
+    return f"?{query.urlencode()}"

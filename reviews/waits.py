@@ -1,0 +1,94 @@
+"""How long people took to answer, and what has ended each day: read from tallies, never from the items.
+
+A time is known by its bucket, of which it is said to be in the middle: so it is off by an eighth at most.
+"""
+
+import math
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+
+from django.db.models import Q, Sum
+
+from events.models import Tally
+from reviews.models import FAMILIES
+from reviews.tallies import WAITS, wide_bounds
+
+ENDED = tuple(f"{noun}.ended." for noun in FAMILIES)
+Buckets = Counter[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Say of so many answers within how many seconds half of them came, and nearly all."""
+
+    count: int
+    median: float
+    p95: float
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """Hold what ended by day and status, how long people took by day, and how long over all."""
+
+    ended: dict[str, Counter[str]]
+    waits: dict[str, Wait]
+    wait: Wait | None
+
+
+def waits() -> dict[str, dict[str, Wait]]:
+    """Return how long people took, by ``kind``, ``day``, ``hour`` and ``group``, each by its name."""
+    found: dict[str, dict[str, Buckets]] = defaultdict(lambda: defaultdict(Counter))
+    for name, count in _sums(WAITS):
+        matter, label, second = _parts(name)
+        found[matter][label][second] += count
+    return {matter: _waits(by_label) for matter, by_label in found.items()}
+
+
+def days() -> Days:
+    """Return what the days that are kept had: one query."""
+    ended: dict[str, Counter[str]] = defaultdict(Counter)
+    took: dict[str, Buckets] = defaultdict(Counter)
+    for name, count in _sums(f"{WAITS}day.", *ENDED):
+        if name.startswith(WAITS):
+            _matter, day, second = _parts(name)
+            took[day][second] += count
+        else:
+            _noun, _ended, status, day = name.split(".")
+            ended[day][status] += count
+    overall: Buckets = sum(took.values(), Counter())
+    return Days(ended, _waits(took), _wait(overall) if overall else None)
+
+
+def _sums(*beginnings: str) -> list[tuple[str, int]]:
+    """Return what the tallies whose names begin so are over all streams."""
+    ours = Q(*(("name__startswith", beginning) for beginning in beginnings), _connector=Q.OR)
+    rows = Tally.objects.filter(ours).values_list("name").annotate(sum=Sum("count"))
+    return [(name, int(count)) for name, count in rows.order_by("name")]
+
+
+def _parts(name: str) -> tuple[str, str, int]:
+    """Read the name of a tally: what it counts by, which one that is, and the bucket."""
+    matter, _, rest = name.removeprefix(WAITS).partition(".")
+    if matter == "group":  # whose name may have dots
+        second, _, label = rest.partition(".")
+    else:
+        label, _, second = rest.rpartition(".")
+    return matter, label, int(second)
+
+
+def _waits(by_label: dict[str, Buckets]) -> dict[str, Wait]:
+    return {label: _wait(buckets) for label, buckets in by_label.items()}
+
+
+def _wait(buckets: Buckets) -> Wait:
+    return Wait(buckets.total(), _share(buckets, 0.5), _share(buckets, 0.95))
+
+
+def _share(buckets: Buckets, share: float) -> float:
+    """Return the seconds within which this *share* of all came."""
+    left = math.ceil(share * buckets.total())
+    for lower in sorted(buckets):
+        left -= buckets[lower]
+        if left <= 0:
+            break
+    return sum(wide_bounds(lower)) / 2
