@@ -4,8 +4,10 @@ A test module takes the fixtures it needs, beside those of :mod:`tests.live`.
 """
 
 import secrets
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
@@ -13,6 +15,7 @@ from playwright.sync_api import Page, expect
 from tests.live import LiveServer
 
 Log = list[str]
+Ask = Callable[..., dict[str, Any]]
 
 HEIGHT = 844
 OVERFLOW = """() => {
@@ -62,6 +65,23 @@ def desk(page: Page, server: LiveServer, password: str, log: Log) -> Page:
     """ada at her desk, logged in through the front door."""
     log_in(page, server, password)
     return page
+
+
+@pytest.fixture
+def ask(server: LiveServer, key: str) -> Iterator[Ask]:
+    """Ask as the agent; what a test leaves open is taken back."""
+    with httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {key}"}) as agent:
+        asked = []
+
+        def create(**fields: Any) -> dict[str, Any]:
+            answer = agent.post("/api/v1/interrupts", json={"reason": "Delete the old report?", **fields})
+            assert answer.status_code == 201, answer.text
+            asked.append(answer.json())
+            return dict(asked[-1])
+
+        yield create
+        for item in asked:
+            agent.post(f"/api/v1/interrupts/{item['id']}/cancel", json={})
 
 
 def log_in(page: Page, server: LiveServer, password: str) -> None:

@@ -11,11 +11,11 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests import desk as at
 from tests import live
-from tests.desk import Log, connected, is_accessible_and_fits, log_in, press, row_of
+from tests.desk import Ask, Log, connected, is_accessible_and_fits, log_in, press, row_of
 from tests.live import LiveServer, Operator
 
 server, key = live.server, live.key
-password, log, desk = at.password, at.log, at.desk
+password, log, desk, ask = at.password, at.log, at.desk, at.ask
 LIST = "/admin/interrupts/interrupt/"
 POLICIES = "/admin/reviews/policy/"
 MAKE_RULES = """
@@ -42,30 +42,11 @@ print(made.pk)
 CALL: dict[str, Any] = {"tool_name": "delete_file", "tool_args": {"path": "/srv/old.csv", "days": 90}}
 HOSTILE = "Harmless \u202egpj.exe\u202c <script>document.title = 'owned'</script><img src=x onerror=alert(1)>"
 
-Ask = Callable[..., dict[str, Any]]
-
 
 @pytest.fixture(scope="module")
 def bob(server: LiveServer) -> Iterator[Operator]:
     with Operator(server, "bob") as operator:
         yield operator
-
-
-@pytest.fixture
-def ask(server: LiveServer, key: str) -> Iterator[Ask]:
-    """Ask as the agent; what a test leaves open is taken back."""
-    with httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {key}"}) as agent:
-        asked = []
-
-        def create(**fields: Any) -> dict[str, Any]:
-            answer = agent.post("/api/v1/interrupts", json={"reason": "Delete the old report?", **fields})
-            assert answer.status_code == 201, answer.text
-            asked.append(answer.json())
-            return dict(asked[-1])
-
-        yield create
-        for item in asked:
-            agent.post(f"/api/v1/interrupts/{item['id']}/cancel", json={})
 
 
 @pytest.fixture

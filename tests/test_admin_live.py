@@ -3,45 +3,24 @@
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator
 from typing import Any
 
-import httpx
-import pytest
 from playwright.sync_api import Page, Request, expect
 
 from tests import desk as at
 from tests import live
-from tests.desk import Log, connected, is_accessible_and_fits, press, row_of
+from tests.desk import Ask, Log, connected, is_accessible_and_fits, press, row_of
 from tests.live import LiveServer
 
 server, key = live.server, live.key
-password, log, desk = at.password, at.log, at.desk
+password, log, desk, ask = at.password, at.log, at.desk, at.ask
 LIST = "/admin/interrupts/interrupt/"
 BANNER = "#connection"
 END_SESSION = (
     "from django.contrib.sessions.models import Session\nSession.objects.filter(session_key={!r}).delete()"
 )
 
-Ask = Callable[..., dict[str, Any]]
 measured = logging.getLogger(__name__)  # --log-cli-level=INFO shows it
-
-
-@pytest.fixture
-def ask(server: LiveServer, key: str) -> Iterator[Ask]:
-    """Ask as the agent; what a test leaves open is taken back."""
-    with httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {key}"}) as agent:
-        asked = []
-
-        def create(**fields: Any) -> dict[str, Any]:
-            answer = agent.post("/api/v1/interrupts", json={"reason": "Delete the old report?", **fields})
-            assert answer.status_code == 201, answer.text
-            asked.append(answer.json())
-            return dict(asked[-1])
-
-        yield create
-        for item in asked:
-            agent.post(f"/api/v1/interrupts/{item['id']}/cancel", json={})
 
 
 def open_list(page: Page, server: LiveServer) -> None:

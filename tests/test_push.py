@@ -177,17 +177,6 @@ def test_without_subscriptions_a_look_is_one_query(agent: Door) -> None:
     assert len(queries) == 1
 
 
-def test_a_look_reads_open_items_by_their_index(
-    agent: Door, ann: User, phone_of: Callable[[User], Phone]
-) -> None:
-    phone_of(ann)
-    rows = notifying._open_between("0" * 26, "Z" * 26)[0][:10]
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL enable_seqscan = off")
-    assert "item_open_by_id" in rows.explain()
-
-
 # -- What goes wrong ------------------------------------------------------------------------------------
 
 

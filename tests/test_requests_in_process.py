@@ -13,6 +13,7 @@ from agents.callers import by_key, of_user
 from agents.models import Agent
 from requests_app import asking, selectors, services
 from reviews.models import Priority, ReviewItem
+from reviews.notifying import _open_between
 from reviews.selectors import BY_URGENCY, is_open, with_due
 from reviews.statistics import statistics
 from tests.conftest import Door
@@ -57,11 +58,12 @@ ITEMS: QuerySet[ReviewItem] = ReviewItem.objects.all()
     ("rows", "index"),
     [
         (ITEMS.filter(is_open()).order_by("-id"), "item_open_by_id"),
+        (_open_between("0" * 26, "Z" * 26)[0][:10], "item_open_by_id"),
         (with_due(ITEMS.filter(is_open())).order_by(*BY_URGENCY), "item_in_order"),
         (ITEMS.filter(agent_name="stripe-agent").order_by("-id"), "item_by_label"),
         (ITEMS.order_by("-id"), "reviewitem_pkey" if connection.vendor == "postgresql" else "autoindex"),
     ],
-    ids=["what is open", "by priority", "by agent", "by time"],
+    ids=["what is open", "what devices were not told", "by priority", "by agent", "by time"],
 )
 @pytest.mark.django_db
 def test_the_lists_of_the_seed_are_read_from_an_index(rows: QuerySet[ReviewItem], index: str) -> None:
