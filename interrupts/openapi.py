@@ -11,6 +11,10 @@ STATUS = {"enum": [status.value for status in STATUSES]}
 TYPE = {"enum": [kind.value for kind in DECISIONS]}
 
 _ANSWER: dict[str, Any] = {
+    "decision": {
+        "enum": [*Decision.values, None],
+        "description": "What was answered. After `respond` to an approval the tool is not to run.",
+    },
     "modifications": {"type": ["object", "null"], "description": "The arguments to use instead, whole."},
     "response": {"description": "The answer to an input or feedback."},
     "rejection_reason": TEXT_OR_NONE,

@@ -20,8 +20,8 @@ from reviews.selectors import (
 )
 
 STATUS_FIELDS = (
-    "pk", "agent_id", "effective_status", "time_left", "version", "modifications", "response",
-    "rejection_reason", "resolved_by", "resolved_at", "expires_at", "receipt",
+    "pk", "agent_id", "effective_status", "time_left", "version", "allowed_decisions", "modifications",
+    "response", "rejection_reason", "resolved_by", "resolved_at", "expires_at", "receipt",
 )  # fmt: skip
 
 

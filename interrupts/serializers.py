@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from events.clock import iso
+from interrupts.lifecycle import Decision
 from reviews.lifecycle import NOBODY_ANSWERED, Status
 from reviews.serializers import COLUMNS as SHARED
 from reviews.serializers import shared
@@ -65,11 +66,23 @@ def is_known(tag: str, if_none_match: str) -> bool:
     return tag in if_none_match or if_none_match.strip() == "*"
 
 
+def _decision(row: Mapping[str, Any], state: str) -> str | None:
+    """Say what was answered, in the words of ``allowed_decisions``; nothing where there is no answer."""
+    if state == Status.REJECTED:
+        return Decision.REJECT.value
+    if state != Status.APPROVED:
+        return None
+    if row["response"] is not None or Decision.APPROVE not in row["allowed_decisions"]:
+        return Decision.RESPOND.value
+    return (Decision.APPROVE if row["modifications"] is None else Decision.EDIT).value
+
+
 def _answer(row: Mapping[str, Any], state: str) -> dict[str, Any]:
     reason = row["rejection_reason"]
     if state == Status.REJECTED and not reason and row["resolved_by"] in ("", "system"):
         reason = NOBODY_ANSWERED
     return {
+        "decision": _decision(row, state),
         "modifications": row["modifications"],
         "response": row["response"],
         "rejection_reason": reason or None,

@@ -12,7 +12,7 @@ from events.canonical import sha256
 from events.clock import database_now
 from events.problems import Problem, invalid
 from events.schema import check_admitted
-from events.transitions import Transition, perform
+from events.transitions import Transition, TransitionConflict, perform
 from interrupts import receipts
 from interrupts.lifecycle import (
     APPROVE,
@@ -29,7 +29,7 @@ from interrupts.lifecycle import (
 from interrupts.models import Interrupt, title_of
 from reviews import grants, rules, voting
 from reviews import services as reviews
-from reviews.models import PolicyDecision
+from reviews.models import Kind, PolicyDecision
 from reviews.policies import call_of
 from reviews.reviewers import is_asked, must_be_asked, perform_as_asked
 from reviews.selectors import claim_is_free_for
@@ -115,6 +115,8 @@ def respond(
     _must_allow(interrupt, Decision.RESPOND)
     if interrupt.response_schema is not None:
         check_admitted(interrupt.response_schema, response, at="response")
+    if response is None and interrupt.kind in (Kind.APPROVAL, Kind.CONFIRMATION):
+        raise invalid({"response": ["Answer with something: null would read as an approval."]})
 
     def end(columns: dict[str, Any]) -> None:
         _decide(
@@ -195,7 +197,8 @@ def consume(
     """Spend the approval of *interrupt*, once, for exactly the arguments that were approved.
 
     Raises:
-        TransitionConflict: it is not approved, or (``spent``) it was consumed before.
+        TransitionConflict: it is not approved, (``spent``) it was consumed before, or (``answered``) a person
+            answered in the place of the tool, which is then not to run.
         Problem: 412 for other arguments, and (by the conflict ``stale``) where what was approved has been
             changed behind the API; what :func:`interrupts.receipts.check` says of its receipt.
     """
@@ -204,14 +207,20 @@ def consume(
         raise receipts.arguments_differ()
     if interrupt.consumed_at is None:  # what is spent is spent, whatever has become of its receipt
         receipts.check(interrupt, arguments_hash=arguments_hash, sent=receipt, now=database_now())
-    perform(
-        CONSUME,
-        interrupt,
-        actor=by.actor,
-        changes={"consumed_at": Now()},
-        guards={"stale": Q(content_hash=interrupt.stored_hash()), "spent": Q(consumed_at__isnull=True)},
-        data={**interrupt.headline, "tool_args": tool_args},
-    )
+    with log.unit_of_work():
+        perform(
+            CONSUME,
+            interrupt,
+            actor=by.actor,
+            changes={"consumed_at": Now()},
+            guards={
+                "stale": Q(content_hash=interrupt.stored_hash()),
+                "spent": Q(consumed_at__isnull=True),
+            },
+            data={**interrupt.headline, "tool_args": tool_args},
+        )
+        if interrupt.response is not None:
+            raise TransitionConflict(CONSUME, interrupt.pk, "answered")
 
 
 def report(interrupt: Interrupt, *, by: Caller, outcome: str, result: Any = None) -> None:

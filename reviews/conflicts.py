@@ -13,6 +13,7 @@ STALE = gettext_noop("What was shown is not what is stored. Read it again, then 
 GUARDS = {
     "claimed": gettext_noop("{claimed_by} is working on this. Wait for them to release it."),
     "spent": gettext_noop("This approval was consumed at {consumed_at}; it holds once."),
+    "answered": gettext_noop("A person answered in the place of the tool. Use the response; do not run it."),
     "reported": gettext_noop("The outcome is already recorded: {outcome}."),
     "voted": gettext_noop("You have voted on this, or somebody voted in your place."),
     "votes": gettext_noop(

@@ -1,5 +1,7 @@
 """What was approved is what runs, once; and the record says what came of it."""
 
+import pytest
+
 from tests.conftest import Door
 from tests.steps import let_deadline_pass, problem
 
@@ -44,6 +46,37 @@ def test_what_is_not_approved_cannot_be_spent(agent: Door, as_ann: Door) -> None
     problem(
         agent.post_json(f"/interrupts/{refused['id']}/consume", {"tool_args": {}}), 409, "already_decided"
     )
+
+
+def test_an_answer_in_the_place_of_the_tool_is_no_approval_to_run_it(agent: Door, as_ann: Door) -> None:
+    every = ["approve", "edit", "reject", "respond"]
+    asked = agent.ask(tool_name="pay", tool_args={"amount": 100}, allowed_decisions=every)
+    path = f"/interrupts/{asked['id']}"
+
+    problem(as_ann.post_json(f"{path}/respond", {"response": None}), 400)
+    answered = as_ann.post_json(f"{path}/respond", {"response": "Paid by bank transfer."}).json()
+
+    assert (answered["status"], answered["decision"]) == ("approved", "respond")
+    assert agent.get_json(f"{path}/status").json()["decision"] == "respond"
+    problem(agent.post_json(f"{path}/consume", {"tool_args": {"amount": 100}}), 409, "answered")
+
+
+@pytest.mark.parametrize(
+    ("verb", "body", "decision"),
+    [
+        ("approve", {}, "approve"),
+        ("approve", {"modifications": {}}, "edit"),
+        ("reject", {"reason": "No."}, "reject"),
+        ("cancel", {}, None),
+    ],
+)
+def test_the_decision_is_told_in_the_words_of_what_was_allowed(
+    agent: Door, as_ann: Door, verb: str, body: dict[str, object], decision: str | None
+) -> None:
+    asked = agent.ask(tool_name="pay")
+    assert asked["decision"] is None
+    assert as_ann.post_json(f"/interrupts/{asked['id']}/{verb}", body).json()["decision"] == decision
+    assert agent.get_json(f"/interrupts/{asked['id']}/status").json()["decision"] == decision
 
 
 def test_the_outcome_is_recorded_once(agent: Door, as_ann: Door) -> None:
