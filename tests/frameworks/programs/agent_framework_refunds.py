@@ -1,0 +1,105 @@
+"""An agent on Microsoft's Agent Framework that refunds orders: `MODE FOLDER SESSION`.
+
+In mode "raise" its session is kept in FOLDER, and the program goes on with it when it is started again.
+"""
+
+import asyncio
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from agent_framework import (
+    Agent,
+    AgentSession,
+    BaseChatClient,
+    ChatResponse,
+    Content,
+    FunctionInvocationLayer,
+    Message,
+    tool,
+)
+
+from hitl_client import AsyncHITL, InterruptSignal
+from hitl_client.adapters.agent_framework import HumanReview
+
+mode, folder, session_id = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
+CALLS = json.loads((folder / "calls").read_text())
+kept = folder / "kept"
+
+
+class ScriptedModel(FunctionInvocationLayer, BaseChatClient):
+    """Makes its calls in the first turn, and then says what it was told."""
+
+    async def _inner_get_response(
+        self, *, messages: Sequence[Message], stream: bool, options: Mapping[str, Any], **kwargs: Any
+    ) -> ChatResponse:
+        contents = [content for message in messages for content in message.contents]
+        names = {content.call_id: content.name for content in contents if content.type == "function_call"}
+        told = [
+            [names[content.call_id], content.result]
+            for content in contents
+            if content.type == "function_result"
+        ]
+        calls = [
+            Content.from_function_call(f"call_{number}", name, arguments=json.dumps(arguments))
+            for number, (name, arguments) in enumerate(CALLS)
+        ]
+        said = [Content.from_text(json.dumps(told))] if told else calls
+        return ChatResponse(messages=[Message("assistant", said)])
+
+
+def ran(name: str, **arguments: object) -> str:
+    with (folder / "ran").open("a") as file:
+        file.write(json.dumps([name, arguments]) + "\n")
+    return f"{name} done"
+
+
+@tool(approval_mode="always_require")
+def refund(order: str, amount: float, express: bool) -> str:
+    """Refund an order."""
+    done = ran("refund", order=order, amount=amount, express=express)
+    if order == "broken":
+        raise OSError("The bank is closed.")
+    return done
+
+
+@tool
+def look_up(order: Annotated[str, "Its number"]) -> str:
+    """Look up an order."""
+    return ran("look_up", order=order)
+
+
+@tool
+def close_shop() -> str:
+    """Close the shop."""
+    return ran("close_shop")
+
+
+async def main() -> object:
+    async with AsyncHITL() as hitl:
+        review = HumanReview(hitl, mode=mode)
+        agent = Agent(client=ScriptedModel(), tools=[refund, look_up, close_shop], middleware=[review])
+        if kept.exists():
+            state = json.loads(kept.read_text())
+            session = AgentSession.from_dict(state["session"])
+            requests = [Content.from_dict(request) for request in state["requests"]]
+            if not requests:
+                return "nothing to do"
+        else:
+            session = AgentSession(session_id=session_id)
+            requests = (response := await agent.run("Refund them.", session=session)).user_input_requests
+        while requests:
+            state = {"session": session.to_dict(), "requests": [request.to_dict() for request in requests]}
+            kept.write_text(json.dumps(state))
+            message = await review.answers(agent, requests, session)
+            requests = (response := await agent.run(message, session=session)).user_input_requests
+        kept.write_text(json.dumps({"session": session.to_dict(), "requests": []}))
+        return json.loads(response.text)
+
+
+try:
+    print(json.dumps(asyncio.run(main())))
+except InterruptSignal as undecided:
+    print(json.dumps({"waits": len(undecided.interrupts)}))
