@@ -1,4 +1,4 @@
-"""A model for Claude Code without a network: Anthropic's Messages API on this machine, saying what it is told."""
+"""A model for Claude Code without a network: Anthropic's Messages API, saying what it is told to say."""
 
 import json
 import threading

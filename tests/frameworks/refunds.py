@@ -38,10 +38,14 @@ def decide(ann: Operator, item: dict[str, Any]) -> None:
 
 
 def ran(folder: Path) -> list[Any]:
-    """Return which tools ran and with what, in no order."""
+    """Return which tools ran and with what, `in_order`."""
     file = folder / "ran"
-    lines = file.read_text().splitlines() if file.exists() else []
-    return sorted((json.loads(line) for line in lines), key=json.dumps)
+    return in_order(*map(json.loads, file.read_text().splitlines())) if file.exists() else []
+
+
+def in_order(*calls: list[Any]) -> list[Any]:
+    """Bring calls into an order of which the agents know nothing."""
+    return sorted(calls, key=lambda call: json.dumps(call, sort_keys=True))
 
 
 def record(ann: Operator, item: dict[str, Any]) -> tuple[bool, str | None]:

@@ -1,19 +1,19 @@
 """Microsoft Agent Framework: every kind of decision, and a process that dies while people think."""
 
 import json
-import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.frameworks.harness import PROGRAMS, Agent, written
+from tests.frameworks.harness import PATIENCE, PROGRAMS, Agent, written
 from tests.frameworks.refunds import (
     ANSWER,
     EDITED,
     REFUNDS,
     REFUSAL,
     decide,
+    in_order,
     make_policies,
     ran,
     record,
@@ -46,8 +46,8 @@ def test_each_decision_is_carried_out_while_the_call_waits(
     told = agent.finish()
 
     made = [REFUNDS["plain"], EDITED, BROKEN]
-    assert ran(tmp_path) == sorted(
-        [["look_up", {"order": "plain"}], *(["refund", arguments] for arguments in made)], key=json.dumps
+    assert ran(tmp_path) == in_order(
+        ["look_up", {"order": "plain"}], *(["refund", arguments] for arguments in made)
     )
     refund = [answer for name, answer in told if name == "refund"]
     assert refund[0] == "refund done"
@@ -66,17 +66,41 @@ def test_calls_asked_about_at_once_are_made_once_by_the_process_that_resumes(
 ) -> None:
     calls(tmp_path, *(("refund", REFUNDS[order]) for order in ("plain", "dear", "twice")))
     arguments = ("raise", str(tmp_path), session)
-    Agent(server, PROGRAM, *arguments).finish()
+    waiting = Agent(server, PROGRAM, "wait", *arguments[1:])
     items = {item["tool_args"]["order"]: item for item in ann.wait_for(3, session_id=session)}
+    waiting.kill()
     decide(ann, items["dear"])
-    Agent(server, PROGRAM, *arguments).finish()  # too early: it stops again
+    assert Agent(server, PROGRAM, *arguments).finish() == {"waits": 2}
     decide(ann, items["plain"])
     decide(ann, items["twice"])
 
     told = Agent(server, PROGRAM, *arguments).finish()
-    assert ran(tmp_path) == sorted([["refund", EDITED], ["refund", REFUNDS["plain"]]], key=json.dumps)
+    assert ran(tmp_path) == in_order(["refund", EDITED], ["refund", REFUNDS["plain"]])
     assert REFUSAL in json.dumps(told)
     assert record(ann, items["plain"]) == record(ann, items["dear"]) == (True, "succeeded")
     assert Agent(server, PROGRAM, *arguments).finish() == "nothing to do"
     assert len(ran(tmp_path)) == 2
     assert ann.waiting(session_id=session) == []
+
+
+def test_the_guides_program_does_what_a_person_allows(
+    server: LiveServer, ann: Operator, tmp_path: Path
+) -> None:
+    program = written(tmp_path, "agent-framework.md")
+    offline = f"""import sys
+sys.path.insert(0, {str(PROGRAMS)!r})
+from agent_framework_model import ScriptedModel
+"""
+    text = program.read_text()
+    for shown, instead in {
+        "from agent_framework.openai import OpenAIChatClient\n": offline,
+        "OpenAIChatClient()": 'ScriptedModel([("refund_order", {"order": "7", "amount": 12.5})])',
+    }.items():
+        assert shown in text
+        text = text.replace(shown, instead)
+    program.write_text(text)
+    agent = Agent(server, program)
+    [item] = ann.wait_for(1, tool_name="refund_order")
+    ann.decide(item["id"])
+    said, complained = agent.process.communicate(timeout=PATIENCE)
+    assert said == '[["refund_order", "refunded 12.5"]]\n', complained

@@ -4,19 +4,19 @@ import json
 import os
 import re
 import subprocess
-import threading
 from pathlib import Path
 
 import pytest
 
 from tests.frameworks.claude_model import ScriptedModel, call
-from tests.frameworks.harness import PROGRAMS, Agent, written
+from tests.frameworks.harness import PATIENCE, PROGRAMS, Agent, written
 from tests.frameworks.refunds import (
     ANSWER,
     EDITED,
     REFUNDS,
     REFUSAL,
     decide,
+    in_order,
     make_policies,
     ran,
     record,
@@ -50,8 +50,8 @@ def test_each_decision_is_carried_out_while_the_call_waits(
         assert agent.finish()["result"] == "All is done."
 
     made = [REFUNDS["plain"], EDITED, {"order": "broken", "amount": 1, "express": False}]
-    assert ran(tmp_path) == sorted(
-        [["look_up", {"order": "plain"}], *(["refund", arguments] for arguments in made)], key=json.dumps
+    assert ran(tmp_path) == in_order(
+        ["look_up", {"order": "plain"}], *(["refund", arguments] for arguments in made)
     )
     assert model.told["plain"] == model.told["dear"] == "refund done"
     assert REFUSAL in model.told["twice"]
@@ -80,3 +80,114 @@ def test_a_deferred_call_is_made_once_by_the_process_that_resumes(
         Agent(server, PROGRAM, "raise", str(tmp_path), session).finish()
     assert ran(tmp_path) == [["refund", EDITED]]
     assert ann.waiting(session_id=session) == []
+
+
+def test_the_callback_decides_about_what_claude_code_would_ask_its_user(
+    server: LiveServer, ann: Operator, session: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ScriptedModel(
+        *(call(order, REFUND, **REFUNDS[order]) for order in ("dear", "twice")), call("close", CLOSE_SHOP)
+    ) as model:
+        model.configure(monkeypatch, tmp_path)
+        agent = Agent(server, PROGRAM, "callback", str(tmp_path), session)
+        for _ in range(2):
+            [item] = ann.wait_for(1, session_id=session)
+            decide(ann, item)
+        assert agent.finish()["result"] == "All is done."
+    assert ran(tmp_path) == [["refund", EDITED]]
+    assert REFUSAL in model.told["twice"]
+
+
+def command(server: LiveServer, event: dict[str, object] | str, **environment: str) -> subprocess.Popen[str]:
+    """Start the hook as Claude Code does, with an event on its stdin."""
+    hook = subprocess.Popen(
+        [PYTHON, "-m", "hitl_client.adapters.claude", "--wait", "60"],
+        env={**os.environ, "HITL_URL": server.url, "HITL_API_KEY": server.key, **environment},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert hook.stdin
+    hook.stdin.write(event if isinstance(event, str) else json.dumps(event))
+    hook.stdin.close()
+    hook.stdin = None
+    return hook
+
+
+def answered(hook: subprocess.Popen[str], code: int = 0) -> dict[str, object]:
+    """Return the decision the hook wrote."""
+    said, complained = hook.communicate(timeout=PATIENCE)
+    assert hook.returncode == code, complained
+    decision: dict[str, object] = json.loads(said).get("hookSpecificOutput", {}) if said else {}
+    return decision
+
+
+def test_the_command_decides_and_reports(server: LiveServer, ann: Operator, session: str) -> None:
+    about = {"session_id": session, "tool_name": "Bash", "tool_use_id": "toolu_1"}
+    before = {
+        **about,
+        "hook_event_name": "PreToolUse",
+        "tool_input": {"command": "rm -r build", "timeout": 5},
+    }
+    edited = {"command": "rm -r build/cache", "timeout": 5}
+    hook = command(server, before)
+    [item] = ann.wait_for(1, session_id=session)
+    ann.decide(item["id"], modifications=edited)
+    decision = answered(hook)
+    assert (decision["permissionDecision"], decision["updatedInput"]) == ("allow", edited)
+    assert record(ann, item) == (True, None)
+
+    again, other = command(server, before), command(server, {**before, "tool_input": {"command": "rm -r /"}})
+    after = {**about, "hook_event_name": "PostToolUse", "tool_input": edited, "tool_response": "done"}
+    report = command(server, after)
+    assert answered(again)["permissionDecision"] == "deny"
+    assert answered(other)["permissionDecision"] == "deny"
+    assert answered(report) == {}
+    assert record(ann, item) == (True, "succeeded")
+
+
+@pytest.mark.parametrize(("event", "key"), [("no event", None), ({"hook_event_name": "PreToolUse"}, "")])
+def test_the_command_blocks_where_it_cannot_decide(
+    server: LiveServer, event: dict[str, object] | str, key: str | None
+) -> None:
+    assert answered(command(server, event, **({} if key is None else {"HITL_API_KEY": key})), code=2) == {}
+
+
+def test_the_guides_program_does_what_a_person_allows(
+    server: LiveServer, ann: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ScriptedModel(call("one", REFUND, order="7", amount=12.5)) as model:
+        model.configure(monkeypatch, tmp_path)
+        agent = Agent(server, written(tmp_path, "claude.md"))
+        [item] = ann.wait_for(1, tool_name=REFUND)
+        ann.decide(item["id"])
+        said, complained = agent.process.communicate(timeout=PATIENCE)
+    assert said == "All is done.\n", complained
+    assert model.told["one"] == "Refunded 12.5"
+
+
+def test_the_guides_settings_are_those_of_claude_code(
+    server: LiveServer, ann: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [settings] = re.findall(r"^```json\n(.*?)^```", (ROOT / "docs/agents/claude.md").read_text(), re.M | re.S)
+    (tmp_path / "settings.json").write_text(settings.replace("python -m", f"{PYTHON} -m"))
+    claude = next(PYTHON.parent.parent.glob("lib/*/site-packages/claude_agent_sdk/_bundled/claude"))
+    with ScriptedModel(call("one", "Bash", command="touch made", description="Make it")) as model:
+        model.configure(monkeypatch, tmp_path)
+        monkeypatch.setenv("HITL_URL", server.url)
+        monkeypatch.setenv("HITL_API_KEY", server.key)
+        running = subprocess.Popen(
+            [claude, "-p", "Make it.", "--settings", "settings.json"],
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        [item] = ann.wait_for(1, tool_name="Bash")
+        ann.decide(item["id"], modifications={"command": "touch made_otherwise"})
+        said, _ = running.communicate(timeout=PATIENCE)
+    assert said.strip() == "All is done."
+    assert (tmp_path / "made_otherwise").exists()
+    assert not (tmp_path / "made").exists()
+    assert record(ann, item) == (True, "succeeded")

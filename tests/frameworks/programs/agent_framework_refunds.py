@@ -6,48 +6,17 @@ In mode "raise" its session is kept in FOLDER, and the program goes on with it w
 import asyncio
 import json
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from agent_framework import (
-    Agent,
-    AgentSession,
-    BaseChatClient,
-    ChatResponse,
-    Content,
-    FunctionInvocationLayer,
-    Message,
-    tool,
-)
-
+from agent_framework import Agent, AgentSession, Content, tool
+from agent_framework_model import ScriptedModel
 from hitl_client import AsyncHITL, InterruptSignal
 from hitl_client.adapters.agent_framework import HumanReview
 
 mode, folder, session_id = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
 CALLS = json.loads((folder / "calls").read_text())
 kept = folder / "kept"
-
-
-class ScriptedModel(FunctionInvocationLayer, BaseChatClient):
-    """Makes its calls in the first turn, and then says what it was told."""
-
-    async def _inner_get_response(
-        self, *, messages: Sequence[Message], stream: bool, options: Mapping[str, Any], **kwargs: Any
-    ) -> ChatResponse:
-        contents = [content for message in messages for content in message.contents]
-        names = {content.call_id: content.name for content in contents if content.type == "function_call"}
-        told = [
-            [names[content.call_id], content.result]
-            for content in contents
-            if content.type == "function_result"
-        ]
-        calls = [
-            Content.from_function_call(f"call_{number}", name, arguments=json.dumps(arguments))
-            for number, (name, arguments) in enumerate(CALLS)
-        ]
-        said = [Content.from_text(json.dumps(told))] if told else calls
-        return ChatResponse(messages=[Message("assistant", said)])
 
 
 def ran(name: str, **arguments: object) -> str:
@@ -80,7 +49,7 @@ def close_shop() -> str:
 async def main() -> object:
     async with AsyncHITL() as hitl:
         review = HumanReview(hitl, mode=mode)
-        agent = Agent(client=ScriptedModel(), tools=[refund, look_up, close_shop], middleware=[review])
+        agent = Agent(client=ScriptedModel(CALLS), tools=[refund, look_up, close_shop], middleware=[review])
         if kept.exists():
             state = json.loads(kept.read_text())
             session = AgentSession.from_dict(state["session"])

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from claude_agent_sdk import ClaudeAgentOptions, ResultMessage, create_sdk_mcp_server, query, tool
-
 from hitl_client import AsyncHITL
 from hitl_client.adapters.claude import HumanReview
 

@@ -1,53 +1,28 @@
 """An agent on Google ADK that refunds orders: `MODE FOLDER SESSION`.
 
-Its session is kept in FOLDER; in mode "raise" the program ends while people think, and goes on when it is
-started again.
+Its session is kept in FOLDER. In mode "raise" the program rests while people think, and another one goes on.
 """
 
 import asyncio
 import json
 import sys
 import warnings
-from collections.abc import AsyncGenerator
 from pathlib import Path
 
 warnings.filterwarnings("ignore")
 
 from google.adk.agents import LlmAgent  # noqa: E402  # it warns while it is imported
 from google.adk.apps import App  # noqa: E402
-from google.adk.models import BaseLlm, LlmRequest, LlmResponse  # noqa: E402
 from google.adk.runners import Runner  # noqa: E402
 from google.adk.sessions.sqlite_session_service import SqliteSessionService  # noqa: E402
 from google.adk.tools.function_tool import FunctionTool  # noqa: E402
 from google.genai import types  # noqa: E402
-
-from hitl_client import AsyncHITL  # noqa: E402
+from google_adk_model import ScriptedModel  # noqa: E402
+from hitl_client import AsyncHITL, InterruptSignal  # noqa: E402
 from hitl_client.adapters.google_adk import HumanReview  # noqa: E402
 
 mode, folder, session_id = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
 CALLS = json.loads((folder / "calls").read_text())
-
-
-class ScriptedModel(BaseLlm):
-    """Makes its calls in the first turn, and then says what it was told."""
-
-    model: str = "scripted"
-
-    async def generate_content_async(
-        self, llm_request: LlmRequest, stream: bool = False
-    ) -> AsyncGenerator[LlmResponse, None]:
-        told = [
-            [part.function_response.name, part.function_response.response]
-            for content in llm_request.contents
-            for part in content.parts
-            if part.function_response
-        ]
-        calls = [
-            types.Part(function_call=types.FunctionCall(name=name, args=arguments))
-            for name, arguments in CALLS
-        ]
-        said = [types.Part(text=json.dumps(told))] if told else calls
-        yield LlmResponse(content=types.Content(role="model", parts=said))
 
 
 def ran(name: str, **arguments: object) -> dict[str, str]:
@@ -76,7 +51,7 @@ async def main() -> object:
     async with AsyncHITL() as hitl:
         review = HumanReview(hitl, mode=mode)
         tools = [FunctionTool(refund, require_confirmation=True), look_up, close_shop]
-        agent = LlmAgent(name="refunds", model=ScriptedModel(), tools=tools)
+        agent = LlmAgent(name="refunds", model=ScriptedModel(calls=CALLS), tools=tools)
         app = App(name="refunds", root_agent=agent, plugins=[review])
         sessions = SqliteSessionService(str(folder / "sessions.db"))
         key = {"app_name": "refunds", "user_id": "vic", "session_id": session_id}
@@ -85,7 +60,7 @@ async def main() -> object:
             await sessions.create_session(**key)
             message = types.Content(role="user", parts=[types.Part(text="Refund them.")])
         else:
-            message = review.resume(session)
+            message = await review.resume(session)
             if message is None:
                 return "nothing to do"
         said = None
@@ -94,7 +69,13 @@ async def main() -> object:
             async for event in events:
                 if event.content and event.content.parts[0].text:
                     said = json.loads(event.content.parts[0].text)
+        if said is None:  # paused
+            (folder / "paused").touch()
+            await asyncio.Event().wait()
         return said
 
 
-print(json.dumps(asyncio.run(main())))
+try:
+    print(json.dumps(asyncio.run(main())))
+except InterruptSignal as undecided:
+    print(json.dumps({"waits": len(undecided.interrupts)}))

@@ -31,8 +31,9 @@ SPENT = "This call was approved once, and may have been made. It is not made aga
 class HumanReview(FunctionMiddleware):  # type: ignore[misc]  # the framework is not installed here
     """Review of the tool calls of an agent, the last of its middleware. Options are those of `HITL.review`.
 
-    In mode "wait" a call holds until it is decided. In mode "raise" the run ends with approval requests. Requests
-    of either origin become the next message by `answers`. A call is known by its session and id.
+    In mode "wait" a call holds until it is decided. In mode "raise" the run ends with approval requests.
+    Requests, the framework's own too, become the next message by `answers`. A call is known by its session
+    and id.
     """
 
     def __init__(self, hitl: AsyncHITL, **options: Unpack[ReviewOptions]) -> None:

@@ -69,7 +69,9 @@ class HumanReview:
             "PostToolUseFailure": [after],
         }
 
-    async def before(self, event: Event, tool_use_id: str | None = None, context: Any = None) -> dict[str, Any]:
+    async def before(
+        self, event: Event, tool_use_id: str | None = None, context: Any = None
+    ) -> dict[str, Any]:
         """Decide about a call that is to be made: a PreToolUse hook. Whatever goes wrong denies it."""
         try:
             return await self._decide(event)
@@ -78,12 +80,16 @@ class HumanReview:
         except WaitTimeout as undecided:
             return await self._withdraw(undecided)
         except ApprovalSpent:
-            return verdict("deny", "This call was approved once, and may have been made. It is not made again.")
+            return verdict(
+                "deny", "This call was approved once, and may have been made. It is not made again."
+            )
         except Exception as trouble:
             log.exception("A call of %s could not be reviewed", event.get("tool_name"))
             return verdict("deny", f"This call could not be reviewed, so it was not made: {trouble}")
 
-    async def after(self, event: Event, tool_use_id: str | None = None, context: Any = None) -> dict[str, Any]:
+    async def after(
+        self, event: Event, tool_use_id: str | None = None, context: Any = None
+    ) -> dict[str, Any]:
         """Report what came of a call: a PostToolUse and PostToolUseFailure hook."""
         try:
             item = await self.hitl.find(self._key(event))

@@ -14,6 +14,7 @@ from google.adk.tools.base_tool import BaseTool
 from google.adk.tools.tool_confirmation import ToolConfirmation
 from google.genai import types
 
+from hitl_client.calls import OPEN
 from hitl_client.client import AsyncHITL
 from hitl_client.errors import ApprovalSpent, HITLError, InterruptSignal
 from hitl_client.flows import log
@@ -33,9 +34,10 @@ Call = tuple[str, str]
 class HumanReview(BasePlugin):  # type: ignore[misc]  # the framework is not installed where types are checked
     """Review of the tool calls of all agents of an app. Options are those of `HITL.review`.
 
-    In mode "wait" a call holds until it is decided. In mode "raise" the invocation pauses with ADK's request for
-    confirmation; once it is decided, in any process, send what `resume` returns as the new message. What counts
-    is the decision on the server, never what a confirmation says. A call is known by its session and id.
+    In mode "wait" a call holds until it is decided. In mode "raise" the invocation pauses with ADK's request
+    for confirmation; once all is decided, in any process, send what `resume` returns as the new message. What
+    counts is the decision on the server, never what a confirmation says. A call is known by its session and
+    id.
     """
 
     def __init__(
@@ -89,23 +91,28 @@ class HumanReview(BasePlugin):  # type: ignore[misc]  # the framework is not ins
         """Report that a call failed; the error goes its way."""
         await self._report(tool_context, failed=True)
 
-    def resume(self, session: Any) -> Any:
-        """Return the message that has the calls of a session tried again for which people were asked.
+    async def resume(self, session: Any) -> Any:
+        """Return the message that goes on with a session whose calls people were asked about, None if none.
 
-        None where there are none. What is still undecided then pauses the invocation again.
+        Raises InterruptSignal while one is undecided: ADK takes up a paused invocation once.
         """
-        asked: dict[str, str] = {}
+        asked: dict[str, Any] = {}
         for event in session.events:
             for call in event.get_function_calls():
-                if call.name == CONFIRMATION:
-                    asked[call.args["originalFunctionCall"]["id"]] = call.id
+                if call.name == CONFIRMATION and _interrupt(call):
+                    asked[call.args["originalFunctionCall"]["id"]] = call
             for answer in event.get_function_responses():
                 if event.author != "user" and answer.id not in event.actions.requested_tool_confirmations:
                     asked.pop(answer.id, None)
+        items = [await self.hitl.get(_interrupt(call)) for call in asked.values()]
+        if undecided := [item for item in items if item["status"] in OPEN]:
+            raise InterruptSignal(*undecided)
         retry = {"confirmed": True}
         parts = [
-            types.Part(function_response=types.FunctionResponse(id=id, name=CONFIRMATION, response=retry))
-            for id in asked.values()
+            types.Part(
+                function_response=types.FunctionResponse(id=call.id, name=CONFIRMATION, response=retry)
+            )
+            for call in asked.values()
         ]
         return types.Content(role="user", parts=parts) if parts else None
 
@@ -134,3 +141,9 @@ class HumanReview(BasePlugin):  # type: ignore[misc]  # the framework is not ins
 
 def _call(tool_context: Any) -> Call:
     return tool_context.session.id, tool_context.function_call_id
+
+
+def _interrupt(confirmation: Any) -> Any:
+    """Return which interrupt a request for confirmation is about; None for one that is not ours."""
+    payload = confirmation.args["toolConfirmation"].get("payload")
+    return payload.get("interrupt_id") if isinstance(payload, dict) else None
