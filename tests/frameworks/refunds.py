@@ -14,9 +14,12 @@ ANSWER = "Send a voucher instead"
 
 
 def make_policies(ada: Operator, framework: str, prefix: str = "") -> None:
-    """Let everybody look orders up, and nobody close the shop."""
-    terms: dict[str, dict[str, Any]] = {"look_up": {"allow_auto": True}, "close_shop": {"deny": True}}
-    terms["close_shop"]["note"] = "Never"
+    """Let agents look orders up, have people asked about writing one off, and let nobody close the shop."""
+    terms: dict[str, dict[str, Any]] = {
+        "look_up": {"allow_auto": True},
+        "write_off": {"require_approval": True},
+        "close_shop": {"deny": True, "note": "Never"},
+    }
     for name, term in terms.items():
         body = {"name": f"{framework}: {name}", "pattern": f"{prefix}{name}", **term}
         token = {"X-CSRFToken": ada.http.cookies["csrftoken"]}

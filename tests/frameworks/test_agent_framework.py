@@ -83,6 +83,22 @@ def test_calls_asked_about_at_once_are_made_once_by_the_process_that_resumes(
     assert ann.waiting(session_id=session) == []
 
 
+def test_a_call_that_a_policy_asks_about_pauses_the_run_like_the_frameworks_own(
+    server: LiveServer, ann: Operator, session: str, tmp_path: Path
+) -> None:
+    calls(tmp_path, ("refund", REFUNDS["plain"]), ("write_off", {"order": "plain"}))
+    arguments = ("raise", str(tmp_path), session)
+    assert Agent(server, PROGRAM, *arguments).finish() == {"waits": 1}
+    [refund] = ann.wait_for(1, session_id=session)
+    ann.decide(refund["id"])
+    assert Agent(server, PROGRAM, *arguments).finish() == {"waits": 1}
+    [write_off] = ann.wait_for(1, session_id=session)
+    assert ran(tmp_path) == [["refund", REFUNDS["plain"]]]
+    ann.decide(write_off["id"], modifications={"order": "dear"})
+    Agent(server, PROGRAM, *arguments).finish()
+    assert ran(tmp_path) == [["refund", REFUNDS["plain"]], ["write_off", {"order": "dear"}]]
+
+
 def test_the_guides_program_does_what_a_person_allows(
     server: LiveServer, ann: Operator, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 from pathlib import Path
 
@@ -167,27 +168,50 @@ def test_the_guides_program_does_what_a_person_allows(
     assert model.told["one"] == "Refunded 12.5"
 
 
+def claude_code(server: LiveServer, folder: Path, environment: pytest.MonkeyPatch) -> subprocess.Popen[str]:
+    """Start Claude Code itself, with the settings of the guide; the id of its hook's process is in `hook`."""
+    [settings] = re.findall(r"^```json\n(.*?)^```", (ROOT / "docs/agents/claude.md").read_text(), re.M | re.S)
+    command = f"echo $$ > hook; exec {PYTHON} -m"
+    (folder / "settings.json").write_text(settings.replace("python -m", command))
+    environment.setenv("HITL_URL", server.url)
+    environment.setenv("HITL_API_KEY", server.key)
+    claude = next(PYTHON.parent.parent.glob("lib/*/site-packages/claude_agent_sdk/_bundled/claude"))
+    return subprocess.Popen(
+        [claude, "-p", "Make it.", "--settings", "settings.json", "--allowedTools=Bash"],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+MAKE = call("one", "Bash", command="touch made", description="Make it")
+
+
 def test_the_guides_settings_are_those_of_claude_code(
     server: LiveServer, ann: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    [settings] = re.findall(r"^```json\n(.*?)^```", (ROOT / "docs/agents/claude.md").read_text(), re.M | re.S)
-    (tmp_path / "settings.json").write_text(settings.replace("python -m", f"{PYTHON} -m"))
-    claude = next(PYTHON.parent.parent.glob("lib/*/site-packages/claude_agent_sdk/_bundled/claude"))
-    with ScriptedModel(call("one", "Bash", command="touch made", description="Make it")) as model:
+    with ScriptedModel(MAKE) as model:
         model.configure(monkeypatch, tmp_path)
-        monkeypatch.setenv("HITL_URL", server.url)
-        monkeypatch.setenv("HITL_API_KEY", server.key)
-        running = subprocess.Popen(
-            [claude, "-p", "Make it.", "--settings", "settings.json"],
-            cwd=tmp_path,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        running = claude_code(server, tmp_path, monkeypatch)
         [item] = ann.wait_for(1, tool_name="Bash")
         ann.decide(item["id"], modifications={"command": "touch made_otherwise"})
         said, _ = running.communicate(timeout=PATIENCE)
-    assert said.strip() == "All is done."
+    assert said == "All is done.\n"
     assert (tmp_path / "made_otherwise").exists()
     assert not (tmp_path / "made").exists()
     assert record(ann, item) == (True, "succeeded")
+
+
+def test_a_hook_that_is_killed_blocks_the_call(
+    server: LiveServer, ann: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ScriptedModel(MAKE) as model:
+        model.configure(monkeypatch, tmp_path)
+        running = claude_code(server, tmp_path, monkeypatch)
+        [item] = ann.wait_for(1, tool_name="Bash")
+        os.kill(int((tmp_path / "hook").read_text()), signal.SIGKILL)
+        running.communicate(timeout=PATIENCE)
+    assert "block" in model.told["one"], model.told
+    assert not (tmp_path / "made").exists()
+    ann.decide(item["id"], "reject")

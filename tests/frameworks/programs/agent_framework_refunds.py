@@ -41,6 +41,12 @@ def look_up(order: Annotated[str, "Its number"]) -> str:
 
 
 @tool
+def write_off(order: str) -> str:
+    """Write an order off."""
+    return ran("write_off", order=order)
+
+
+@tool
 def close_shop() -> str:
     """Close the shop."""
     return ran("close_shop")
@@ -49,7 +55,9 @@ def close_shop() -> str:
 async def main() -> object:
     async with AsyncHITL() as hitl:
         review = HumanReview(hitl, mode=mode)
-        agent = Agent(client=ScriptedModel(CALLS), tools=[refund, look_up, close_shop], middleware=[review])
+        agent = Agent(
+            client=ScriptedModel(CALLS), tools=[refund, look_up, write_off, close_shop], middleware=[review]
+        )
         if kept.exists():
             state = json.loads(kept.read_text())
             session = AgentSession.from_dict(state["session"])

@@ -18,12 +18,6 @@ from hitl_client.client import AsyncHITL
 from hitl_client.errors import ApprovalSpent, InterruptSignal
 from hitl_client.review import ReviewOptions, Ruling, ToolCall
 
-DECISIONS: tuple[Literal["approve", "edit", "reject", "respond"], ...] = (
-    "approve",
-    "edit",
-    "reject",
-    "respond",
-)
 REQUEST = "function_approval_request"
 SPENT = "This call was approved once, and may have been made. It is not made again."
 
@@ -38,7 +32,10 @@ class HumanReview(FunctionMiddleware):  # type: ignore[misc]  # the framework is
 
     def __init__(self, hitl: AsyncHITL, **options: Unpack[ReviewOptions]) -> None:
         self.hitl = hitl
-        self.options: ReviewOptions = {"allowed_decisions": DECISIONS, **options}
+        self.options: ReviewOptions = {
+            "allowed_decisions": ["approve", "edit", "reject", "respond"],
+            **options,
+        }
 
     async def process(
         self, context: FunctionInvocationContext, call_next: Callable[[], Awaitable[None]]

@@ -25,12 +25,6 @@ from hitl_client.runs import replay_key
 
 Event = Mapping[str, Any]
 Hook = Callable[[Event, str | None, Any], Awaitable[dict[str, Any]]]
-DECISIONS: tuple[Literal["approve", "edit", "reject", "respond"], ...] = (
-    "approve",
-    "edit",
-    "reject",
-    "respond",
-)
 FOREVER = 365 * 86400.0  # seconds: a hook that is cut off decides nothing, and Claude Code goes on without it
 COMMAND_WAITS = 540.0  # seconds: Claude Code cuts off a command after 600
 
@@ -57,7 +51,10 @@ class HumanReview:
     ) -> None:
         self.hitl = hitl
         self.matcher = matcher
-        self.options: ReviewOptions = {"allowed_decisions": DECISIONS, **options}
+        self.options: ReviewOptions = {
+            "allowed_decisions": ["approve", "edit", "reject", "respond"],
+            **options,
+        }
 
     @property
     def hooks(self) -> Any:

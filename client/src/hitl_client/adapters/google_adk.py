@@ -7,7 +7,7 @@ A tool that asks for confirmation (`require_confirmation`) is asked about; anoth
 
 from __future__ import annotations
 
-from typing import Any, Literal, Unpack
+from typing import Any, Unpack
 
 from google.adk.plugins.base_plugin import BasePlugin
 from google.adk.tools.base_tool import BaseTool
@@ -20,12 +20,6 @@ from hitl_client.errors import ApprovalSpent, HITLError, InterruptSignal
 from hitl_client.flows import log
 from hitl_client.review import ReviewOptions, Ruling, ToolCall
 
-DECISIONS: tuple[Literal["approve", "edit", "reject", "respond"], ...] = (
-    "approve",
-    "edit",
-    "reject",
-    "respond",
-)
 CONFIRMATION = "adk_request_confirmation"
 SPENT = "This call was approved once, and may have been made. It is not made again."
 Call = tuple[str, str]
@@ -45,7 +39,10 @@ class HumanReview(BasePlugin):  # type: ignore[misc]  # the framework is not ins
     ) -> None:
         super().__init__(name=name)
         self.hitl = hitl
-        self.options: ReviewOptions = {"allowed_decisions": DECISIONS, **options}
+        self.options: ReviewOptions = {
+            "allowed_decisions": ["approve", "edit", "reject", "respond"],
+            **options,
+        }
         self._running: dict[Call, Ruling] = {}
 
     async def before_tool_callback(
