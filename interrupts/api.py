@@ -36,6 +36,9 @@ changes = partial(verb, "Interrupt")
 LISTED: Any = {
     "answer": page_of("Interrupt"), "errors": (400, 401, 403, 404, 429), "parameters": LIST_FILTERS
 }  # fmt: skip
+SHOWN: Any = describe(
+    "Show one with its history", answer=TOLD, errors=(400, 401, 403, 404, 409, 429), parameters=(DIALECT,)
+)
 BATCH = {"type": "object", "properties": {"results": {"type": "array", "items": ref("Interrupt")}}}
 
 
@@ -45,7 +48,7 @@ def _dialect(request: Request) -> str | None:
     return found
 
 
-@describe_shared("Interrupt", *LIST_FILTERS)
+@describe_shared("Interrupt", *LIST_FILTERS, retrieve=SHOWN)
 class InterruptViewSet(ItemViewSet):
     """An agent stops and asks; a person answers."""
 
@@ -116,9 +119,6 @@ class InterruptViewSet(ItemViewSet):
 
     # -- Reading --------------------------------------------------------------------------------------
 
-    @describe(
-        "Show one with its history", answer=TOLD, errors=(400, 401, 403, 404, 409, 429), parameters=(DIALECT,)
-    )
     def retrieve(self, request: Request, pk: str) -> Response:
         dialect = _dialect(request)
         return super().retrieve(request, pk) if dialect is None else self._told(dialect, pk)

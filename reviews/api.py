@@ -188,10 +188,10 @@ def verb(
     return route
 
 
-def describe_shared(component: str, *filters: Any) -> Callable[[type[T]], type[T]]:
-    """Document the routes that a kind has from :class:`ItemViewSet`, with its own component."""
+def describe_shared(component: str, *filters: Any, **own: Any) -> Callable[[type[T]], type[T]]:
+    """Document the routes that a kind has from :class:`ItemViewSet`, with its *own* words where given."""
     answer = ref(component)
-    found: Callable[[type[T]], type[T]] = extend_schema_view(
+    shared = dict(
         list=describe(
             "List them, newest first",
             answer=page_of(component),
@@ -228,6 +228,7 @@ def describe_shared(component: str, *filters: Any) -> Callable[[type[T]], type[T
             errors=(*READ_ERRORS, 503),
         ),
     )
+    found: Callable[[type[T]], type[T]] = extend_schema_view(**{**shared, **own})
     return found
 
 

@@ -22,7 +22,7 @@ CASES = json.loads((ROOT / "tests/dialects.json").read_text())
 FIRST = {case["dialect"]: case["asked"] for case in reversed(CASES)}
 SEVERAL = CASES[0]["asked"]
 QUICK = settings(
-    max_examples=25,
+    max_examples=20,
     deadline=None,
     derandomize=True,
     database=None,
@@ -285,7 +285,10 @@ WRONG: list[tuple[str, list[Any], Any, str]] = [
     ("langchain", ["action_requests", 0, "name"], "x" * 256, "action_requests.0.name"),
     ("langchain", ["action_requests", 0, "descripton"], "x", "action_requests.0.descripton"),
     ("langchain", ["action_requests", 0, "name"], "other", "review_configs"),
-    ("langchain", ["review_configs", 0, "allowed_decisions"], ["maybe"], "review_configs.0.allowed_decisions.0"),
+    (
+        "langchain", ["review_configs", 0, "allowed_decisions"], ["maybe"],
+        "review_configs.0.allowed_decisions.0",
+    ),
     ("langchain", ["review_configs", 1, "args_schema"], {"type": "strin"}, "review_configs.1.args_schema"),
     ("langchain", ["hitl"], {"expires_in": 0}, "hitl.expires_in"),
     ("langchain", ["hitl"], {"expires_at": "2001-01-01T00:00:00Z"}, "hitl.expires_at"),
@@ -309,7 +312,10 @@ WRONG: list[tuple[str, list[Any], Any, str]] = [
         "ag-ui", ["outcome", "interrupts", 3, "responseSchema", "type"], "strin",
         "outcome.interrupts.3.responseSchema",
     ),
-    ("ag-ui", ["outcome", "interrupts", 3, "responseSchema", "required"], 5, "outcome.interrupts.3.responseSchema.required"),
+    (
+        "ag-ui", ["outcome", "interrupts", 3, "responseSchema", "required"], 5,
+        "outcome.interrupts.3.responseSchema.required",
+    ),
     (
         "ag-ui", ["outcome", "interrupts", 0, "responseSchema", "properties", "editedArgs"], "x",
         "outcome.interrupts.0.responseSchema.properties.editedArgs",
@@ -318,7 +324,10 @@ WRONG: list[tuple[str, list[Any], Any, str]] = [
     ("ag-ui", ["hitl"], {"session_id": "s"}, "hitl.session_id"),
     ("mcp", ["mode"], "url", "mode"),
     ("mcp", ["requestedSchema", "type"], "array", "requestedSchema.type"),
-    ("mcp", ["requestedSchema", "properties", "days", "type"], "object", "requestedSchema.properties.days.type"),
+    (
+        "mcp", ["requestedSchema", "properties", "days", "type"], "object",
+        "requestedSchema.properties.days.type",
+    ),
     ("mcp", ["requestedSchema", "properties", "days", "minimum"], "1", "requestedSchema"),
     ("mcp", ["message"], 1, "message"),
     ("a2a", ["status", "state"], "TASK_STATE_WORKING", "status.state"),
@@ -326,7 +335,10 @@ WRONG: list[tuple[str, list[Any], Any, str]] = [
     ("a2a", ["status", "message", "parts", 0], {"text": "x", "url": "y"}, "status.message.parts.0"),
     ("a2a", ["status", "message", "parts", 2, "data", "args"], 1, "status.message.parts.2.data.args"),
     ("a2a", ["status", "message", "parts", 2, "data", "also"], 1, "status.message.parts.2.data.also"),
-    ("a2a", ["status", "message", "parts", 3, "data"], {"name": "x", "args": {}}, "status.message.parts.2.data"),
+    (
+        "a2a", ["status", "message", "parts", 3, "data"], {"name": "x", "args": {}},
+        "status.message.parts.2.data",
+    ),
     ("a2a", ["hitl"], {"allowed_decisions": []}, "hitl.allowed_decisions"),
     ("a2a", ["hitl"], {"args_schema": {"required": ["x"]}}, "status.message.parts.2.data.args.x"),
 ]  # fmt: skip
@@ -447,7 +459,10 @@ SHAPES: dict[str, tuple[str, st.SearchStrategy[Any]]] = {
     "ToolApprovalRequest": (
         "langchain",
         some(
-            {"type": st.just("tool_approval"), "tool_call_id": PRINTED, "name": NAMES, "args": MAPS, "description": LONG}
+            {
+                "type": st.just("tool_approval"), "tool_call_id": PRINTED, "name": NAMES, "args": MAPS,
+                "description": LONG,
+            }
         ),
     ),
     "HumanInterrupt": (
@@ -456,7 +471,10 @@ SHAPES: dict[str, tuple[str, st.SearchStrategy[Any]]] = {
             {
                 "action_request": some({"action": NAMES, "args": MAPS}),
                 "config": some(
-                    {"allow_accept": FLAGS, "allow_edit": FLAGS, "allow_respond": FLAGS, "allow_ignore": st.just(True)}
+                    {
+                        "allow_accept": FLAGS, "allow_edit": FLAGS, "allow_respond": FLAGS,
+                        "allow_ignore": st.just(True),
+                    }
                 ),
             },
             description=LONG | st.none(),
@@ -468,7 +486,12 @@ SHAPES: dict[str, tuple[str, st.SearchStrategy[Any]]] = {
         some(
             {
                 "type": st.just("RUN_FINISHED"), "threadId": PRINTED, "runId": PRINTED,
-                "outcome": some({"type": st.just("interrupt"), "interrupts": st.lists(INTERRUPTS, min_size=1, max_size=3)}),
+                "outcome": some(
+                    {
+                        "type": st.just("interrupt"),
+                        "interrupts": st.lists(INTERRUPTS, min_size=1, max_size=3),
+                    }
+                ),
             },
             rawEvent=ANY, result=ANY, metadata=MAPS, timestamp=st.integers(0, 2**53),
         ),
@@ -485,7 +508,8 @@ SHAPES: dict[str, tuple[str, st.SearchStrategy[Any]]] = {
         "a2a",
         some(
             {"id": PRINTED, "status": STATUSES},
-            contextId=PRINTED, metadata=MAPS, history=st.lists(MAPS, max_size=2), artifacts=st.lists(MAPS, max_size=2),
+            contextId=PRINTED, metadata=MAPS, history=st.lists(MAPS, max_size=2),
+            artifacts=st.lists(MAPS, max_size=2),
         ),
     ),
 }  # fmt: skip
