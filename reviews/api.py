@@ -188,17 +188,17 @@ def verb(
     return route
 
 
-def describe_shared(component: str, *filters: Any, **own: Any) -> Callable[[type[T]], type[T]]:
-    """Document the routes that a kind has from :class:`ItemViewSet`, with its *own* words where given."""
+def describe_shared(component: str, *filters: Any, retrieve: Any = None) -> Callable[[type[T]], type[T]]:
+    """Document the routes that a kind has from :class:`ItemViewSet`, with its own component."""
     answer = ref(component)
-    shared = dict(
+    found: Callable[[type[T]], type[T]] = extend_schema_view(
         list=describe(
             "List them, newest first",
             answer=page_of(component),
             errors=(400, 401, 403, 429),
             parameters=filters,
         ),
-        retrieve=describe("Show one with its history", answer=answer),
+        retrieve=retrieve or describe("Show one with its history", answer=answer),
         release=describe("Give it back", body=bodies.CLAIM, answer=answer, errors=WRITE_ERRORS),
         reassign=describe(
             "Hand it to somebody else", body=bodies.REASSIGN, answer=answer, errors=WRITE_ERRORS
@@ -228,7 +228,6 @@ def describe_shared(component: str, *filters: Any, **own: Any) -> Callable[[type
             errors=(*READ_ERRORS, 503),
         ),
     )
-    found: Callable[[type[T]], type[T]] = extend_schema_view(**{**shared, **own})
     return found
 
 
