@@ -1,8 +1,8 @@
 """The pytest plugin that lends Node.js to the tests of the TypeScript client: the fixture ``npm``.
 
-Node is the one on PATH, else Debian's, installed now; what the client is built with comes by ``npm ci``, which
-checks every hash of its lock. Where either cannot be had, these tests are skipped; with HITL_REQUIRE_SERVICES=1
-the run ends instead.
+Node is the one on PATH, else Debian's, installed now; what the client is built with comes by ``npm ci``,
+which checks every hash of its lock. Where either cannot be had, these tests are skipped; with
+HITL_REQUIRE_SERVICES=1 the run ends instead.
 """
 
 import fcntl
@@ -58,11 +58,12 @@ def provide() -> str | None:
         done = CLIENT / "node_modules" / ".package-lock.json"
         if done.exists() and done.stat().st_mtime >= (CLIENT / "package-lock.json").stat().st_mtime:
             return None
-        return None if succeeds("npm", "--prefix", str(CLIENT), "ci", "--no-audit", "--no-fund") else UNBUILDABLE
+        install = ("npm", "--prefix", str(CLIENT), "ci", "--no-audit", "--no-fund")
+        return None if succeeds(*install) else UNBUILDABLE
 
 
 def is_new_enough() -> bool:
-    check = "const [a, b] = process.versions.node.split('.'); process.exit(a > 18 || (a == 18 && b >= 19) ? 0 : 1)"
+    check = "const [a, b] = process.versions.node.split('.'); process.exit(a * 1000 + +b < 18019 ? 1 : 0)"
     return succeeds("node", "-e", check) and succeeds("npm", "--version")
 
 

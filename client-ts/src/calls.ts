@@ -96,6 +96,9 @@ export class Calls {
     const body = frozen(given({ ...this.run, ...fields, ...asked }));
     const ids = ["run_id", "session_id", "workflow_id"].filter((name) => body[name]);
     const scope: Scope = ids[0] ? [ids[0].replace("_id", ""), String(body[ids[0]])] : this.#ownScope;
+    if (mode === "raise" && !ids.length && !key) {
+      this.http.warn("Asked without session_id, run_id or key: another process will not find the answer");
+    }
     const question = { kind, body, scope, mode, waiting: given({ timeout, signal }), key };
     const call = body["call_id"] as string | undefined;
     if (key || (mode === "wait" && !call) || (mode !== "raise" && !ids.length)) return question;

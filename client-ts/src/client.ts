@@ -31,6 +31,11 @@ export interface EventOptions {
   signal?: AbortSignal;
 }
 
+interface EventPage {
+  results: Event[];
+  cursor: string;
+}
+
 /**
  * Ask people. Every call throws ProblemError where the server refuses and Unavailable where it is away for
  * longer than `retryFor` seconds.
@@ -83,7 +88,8 @@ export class HITL {
       required: ["outcome"],
       additionalProperties: false,
     };
-    const decision = await this.#ask("feedback", subject, outcomes.length ? { response_schema, ...others } : others);
+    const asked = outcomes.length ? { response_schema, ...others } : others;
+    const decision = await this.#ask("feedback", subject, asked);
     return feedbackOf(decision.status === "rejected" ? decision : settled(decision));
   }
 
@@ -133,12 +139,15 @@ export class HITL {
     const held = follow ? HOLD_SECONDS : 0;
     const patience = follow ? Infinity : this.#calls.http.retryFor;
     for (;;) {
+      const began = now();
       const query = { after, types: types?.join(",") || null, wait: held || null };
       const look = (): Call => ({ method: "GET", path: "events", query, held });
-      const page = await this.#calls.http.exchange<{ results: Event[]; cursor: string }>(look, patience, signal);
+      const page = await this.#calls.http.exchange<EventPage>(look, patience, signal);
       yield* page.results;
-      if (!follow && page.results.length === 0) return;
       after = page.cursor;
+      if (page.results.length) continue;
+      if (!follow) return;
+      if (now() - began < 1) await pause(1, signal); // something on the way does not let answers be held
     }
   }
 

@@ -37,6 +37,7 @@ export function gated<A extends object, R, Rest extends unknown[]>(
   if (!tool_name) throw new TypeError("a function without a name needs tool_name");
 
   return async (args, ...rest) => {
+    if (Array.isArray(args)) throw new TypeError(`${tool_name} is to take one object, not a list`);
     // Copied before anybody is asked: the caller may change its object while a person thinks.
     const permit = await permitFor(calls, tool_name, frozen(args ?? {}) as Json, options as GateOptions);
     let result: R;
@@ -88,7 +89,7 @@ async function permitFor(
   return { ...permit, reportsTo: decision.id };
 }
 
-/** Ask the policies: "ask" where they give no answer soon. Throws for a key that may not ask, and for too many calls. */
+/** Ask the policies; "ask" where they give no answer soon. Throws where the key may not, or asks too often. */
 async function rule(calls: Calls, call: Json): Promise<PolicyAnswer> {
   try {
     const answer = await calls.evaluate(call, Math.min(PATIENCE_SECONDS, calls.http.retryFor));

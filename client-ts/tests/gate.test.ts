@@ -97,5 +97,6 @@ test("a reported approval is spent before the call and told of after it: it runs
 test("only JSON can be gated, and only under a name", async () => {
   const gated = hitl.gate((_args: { when: Date }) => 1, { tool_name: "plan" });
   await thrown(TypeError, gated({ when: new Date() }));
+  await thrown(TypeError, hitl.gate((_args: string[]) => 1, { tool_name: "plan" })(["a"]));
   assert.throws(() => hitl.gate(() => 1), /needs tool_name/);
 });

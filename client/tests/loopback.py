@@ -181,12 +181,15 @@ class Loopback:
         return 200, {"decision": "allow", **nothing, "version": self.version, **ruling}
 
     def consume(self, item: Json, body: Json) -> tuple[int, Json]:
+        if item.get("consumed_at") and item["attempt"] == body["attempt"] and not item.get("outcome"):
+            return 200, item
         if item["status"] != "approved" or item.get("consumed_at"):
             code = "spent" if item.get("consumed_at") else "not_approved"
             return 409, {"title": "Conflict", "code": code, "current": item}
         if body["tool_args"] != (item.get("modifications") or item["tool_args"]):
             return 412, {"title": "Precondition Failed", "code": "arguments_differ", "current": item}
         item |= {"consumed_at": "2026-11-20T12:01:00Z", "spent_with": body.get("receipt")}
+        item["attempt"] = body["attempt"]
         return 200, item
 
     def report(self, item: Json, body: Json) -> tuple[int, Json]:
