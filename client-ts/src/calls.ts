@@ -63,7 +63,9 @@ export class Calls {
   }
 
   async consume(id: string, tool_args: Json, receipt?: string | null): Promise<Interrupt> {
-    const call: Call = { method: "POST", path: pathOf(id, "consume"), body: given({ tool_args, receipt }) };
+    // A name for this attempt makes sending it again harmless, should its answer be lost.
+    const body = given({ tool_args, receipt, attempt: randomKey() });
+    const call: Call = { method: "POST", path: pathOf(id, "consume"), body };
     try {
       return await this.send(call);
     } catch (refusal) {

@@ -154,8 +154,8 @@ export class HITL {
   /**
    * Put the server's policies, and a person where they say so, before a function of one object of JSON.
    *
-   * It runs with a copy of what was approved. Throws Denied where a policy forbids it, else what
-   * `requireApproval` throws.
+   * It runs with a copy of what was approved; what a person answered in its place is returned instead. Throws
+   * Denied where a policy forbids it, else what `requireApproval` throws.
    */
   gate<A extends object, R, Rest extends unknown[]>(
     fn: (args: A, ...rest: Rest) => R | Promise<R>,

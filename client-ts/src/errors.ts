@@ -10,7 +10,7 @@
 //  ├─ WaitTimeout            still undecided when `waitTimeout` was over; carries the item
 //  ├─ ArgumentsChanged       this key was used to ask about something else, or other arguments were approved
 //  ├─ ProblemError           the server refused: an RFC 9457 problem document
-//  │   ├─ ApprovalSpent      the approval was used before, or its receipt is too old: do not run
+//  │   ├─ ApprovalSpent      the approval was used before, answered in the tool's place, or too old: do not run
 //  │   ├─ StreamReset        the event cursor is of another life of the server; carries where to start
 //  │   ├─ SecretsLeased      the secret answers were revealed a moment ago; can be had again after the lease
 //  │   └─ SecretsGone        the secret answers were acknowledged, or not fetched in time, and are destroyed
@@ -156,6 +156,7 @@ export class InterruptSignal extends Error {
 
 const KINDS = new Map<string, new (status: number, problem: Partial<Problem>) => ProblemError>([
   ["spent", ApprovalSpent],
+  ["answered", ApprovalSpent],
   ["receipt_expired", ApprovalSpent],
   ["reset", StreamReset],
   ["leased", SecretsLeased],
@@ -177,12 +178,15 @@ export function unrefused<T extends Item>(item: T): T {
 
 /** Return an approval that may be run with; throw what it is otherwise. */
 export function settled<T extends Interrupt>(decision: T): T {
-  const { status, type } = unrefused(decision);
-  const asksForYes = type === "approval" || type === "confirmation";
-  const isAnswered = decision.decision === "respond" || decision.response != null;
-  if (asksForYes && isAnswered) throw new Answered(decision);
-  if (status !== "approved") throw new WaitTimeout(decision);
+  if (isAnswered(unrefused(decision))) throw new Answered(decision);
+  if (decision.status !== "approved") throw new WaitTimeout(decision);
   return decision;
+}
+
+/** Tell whether a person answered in the place of a yes. */
+export function isAnswered({ type, decision, response }: Interrupt): boolean {
+  const asksForYes = type === "approval" || type === "confirmation";
+  return asksForYes && (decision === "respond" || response != null);
 }
 
 /** Return the JSON of a text, or undefined where it is none. */

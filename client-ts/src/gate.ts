@@ -1,7 +1,8 @@
 // Put policies, and a person where they say so, between a caller and a function.
 
 import { given, type Calls } from "./calls.js";
-import { Denied, HITLError, InterruptSignal, ProblemError, UnexpectedAnswer, settled } from "./errors.js";
+import { Denied, HITLError, InterruptSignal, ProblemError, UnexpectedAnswer } from "./errors.js";
+import { isAnswered, settled, unrefused } from "./errors.js";
 import { canonical, copied, frozen } from "./keys.js";
 import { decisionOf, type AskOptions, type Interrupt, type Json, type PolicyAnswer } from "./models.js";
 
@@ -22,10 +23,11 @@ export interface GateOptions<A = Json> extends Omit<AskOptions, "tool_args"> {
   report?: boolean;
 }
 
-/** Arguments that may be run with, and the approval that is reported to, if any. */
+/** What to run with and the approval that is reported to, if any; or what a person answered instead. */
 interface Permit {
   args: Json;
   reportsTo?: string;
+  answered?: Interrupt;
 }
 
 export function gated<A extends object, R, Rest extends unknown[]>(
@@ -40,6 +42,7 @@ export function gated<A extends object, R, Rest extends unknown[]>(
     if (Array.isArray(args)) throw new TypeError(`${tool_name} is to take one object, not a list`);
     // Copied before anybody is asked: the caller may change its object while a person thinks.
     const permit = await permitFor(calls, tool_name, frozen(args ?? {}) as Json, options as GateOptions);
+    if (permit.answered) return permit.answered.response as R;
     let result: R;
     try {
       result = await fn(permit.args as A, ...rest);
@@ -80,8 +83,9 @@ async function permitFor(
   if (answer.decision === "allow" && (isListed || unlisted === "allow")) {
     if (!question.key || !(await calls.keyed("interrupts", question.key))) return { args };
   }
-  const decision = settled(decisionOf((await calls.pursue(question)) as Interrupt));
-  const approved = decision.arguments;
+  const decision = unrefused(decisionOf((await calls.pursue(question)) as Interrupt));
+  if (isAnswered(decision)) return { args, answered: decision };
+  const approved = settled(decision).arguments;
   const kept = Object.entries(copied(hidden)).filter(([name]) => approved[name] === REDACTED);
   const permit = { args: { ...copied(approved), ...Object.fromEntries(kept) } };
   if (!report) return permit;

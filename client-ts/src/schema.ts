@@ -96,7 +96,7 @@ export interface paths {
         put?: never;
         /**
          * Spend the approval
-         * @description Once, for exactly the arguments approved (`modifications` replace them whole).
+         * @description Once, for exactly the arguments approved (`modifications` replace them whole). The same `attempt` may be sent again until an outcome is recorded.
          */
         post: operations["interrupts_consume_create"];
         delete?: never;
@@ -843,6 +843,8 @@ export interface operations {
                     tool_args: Record<string, unknown>;
                     /** @description From `status`; another than this approval's is a 412. */
                     receipt?: string;
+                    /** @description Your name for this attempt: sent again, it is answered as at first. */
+                    attempt?: string;
                 };
             };
         };

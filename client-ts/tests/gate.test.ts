@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ApprovalSpent, Denied, InterruptSignal, Rejected, type Interrupt } from "hitl-client";
+import { ApprovalSpent, Denied, HITL, InterruptSignal, Rejected, type Interrupt } from "hitl-client";
 import { decide, hitl, makePolicy, newSession, soon, thrown } from "./people.js";
 
 /** Return a tool that keeps the arguments it was called with. */
@@ -36,6 +36,16 @@ test("an edit changes the arguments; a rejected call never runs", async () => {
   assert.equal(returned, 120.5);
   await Promise.all([thrown(Rejected, gated({ order: "A1", amount: 3 })), soon(session_id, "reject")]);
   assert.deepEqual(calls, [modifications]);
+});
+
+test("what a person answers in the tool's place is returned, and the tool does not run", async () => {
+  const { calls, refund } = recording();
+  const session_id = newSession();
+  const gated = hitl.gate(refund, { session_id, report: true, allowed_decisions: ["approve", "respond"] });
+  const asked = gated({ order: "A1", amount: 250 });
+  const [returned] = await Promise.all([asked, soon(session_id, "respond", { response: 7 })]);
+  assert.equal(returned, 7);
+  assert.deepEqual(calls, []);
 });
 
 test("redacted arguments are not shown, and reach the function", async () => {
@@ -92,6 +102,25 @@ test("a reported approval is spent before the call and told of after it: it runs
   const failed = await hitl.get<Interrupt>(decided.id);
   assert.equal(failed.outcome, "failed");
   assert.deepEqual(failed.outcome_result, { error: "RangeError" });
+});
+
+test("an approval is spent once, also where the answer to that was lost", async () => {
+  const session_id = newSession();
+  const { calls, refund } = recording();
+  let losses = 1;
+  const forgetful = new HITL({
+    apiKey: process.env["HITL_API_KEY"]!,
+    fetch: async (url, init) => {
+      const response = await fetch(url, init);
+      if (url.endsWith("/consume") && losses-- > 0) throw new TypeError("fetch failed");
+      return response;
+    },
+    warn: () => undefined,
+  });
+  const gated = forgetful.gate(refund, { session_id, report: true });
+  const [returned] = await Promise.all([gated({ order: "A1", amount: 250 }), soon(session_id)]);
+  assert.equal(returned, 250);
+  assert.equal(calls.length, 1);
 });
 
 test("only JSON can be gated, and only under a name", async () => {

@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { HITL, HITLError, ProblemError, Unavailable, UnexpectedAnswer } from "hitl-client";
 import { HITL_URL, newSession, soon, thrown } from "./people.js";
@@ -35,6 +38,7 @@ test("what got lost is sent again under the same key, and Retry-After is honoure
   const posts = sent.filter((line) => line.startsWith("POST"));
   assert.equal(posts.length, 3);
   assert.equal(new Set(posts).size, 1);
+  assert.match(posts[0]!, /^POST .{36}$/);
 });
 
 test("an outage that lasts is told, with its cause", async () => {
@@ -48,8 +52,14 @@ test("an outage that lasts is told, with its cause", async () => {
 test("what is not the server's is not believed", async () => {
   const page = () => new Response("<html>", { status: 200 });
   await thrown(UnexpectedAnswer, after(page).hitl.find("k"));
-  const elsewhere = () => new Response(null, { status: 302, headers: { Location: "http://example.com" } });
-  assert.equal((await thrown(ProblemError, after(elsewhere).hitl.find("k"))).status, 302);
+  const elsewhere = createServer((request, answer) => {
+    answer.writeHead(307, { Location: `${HITL_URL}${request.url}` }).end();
+  });
+  await once(elsewhere.listen(0, "127.0.0.1"), "listening");
+  const { port } = elsewhere.address() as AddressInfo;
+  const redirected = new HITL({ baseUrl: `http://127.0.0.1:${port}` });
+  assert.equal((await thrown(ProblemError, redirected.find("k"))).status, 307);
+  elsewhere.close();
   const stranger = new HITL({ baseUrl: HITL_URL, apiKey: "hitl_0_wrong" });
   const refused = await thrown(HITLError, stranger.requireApproval("Deploy?"));
   assert.match(refused.message, /^401/);
