@@ -7,7 +7,9 @@ from typing import Any
 from tests.live import Operator
 
 KEPT = {"express": True}
-REFUNDS = {order: {"order": order, "amount": 10, **KEPT} for order in ("plain", "dear", "twice", "asked")}
+REFUNDS: dict[str, dict[str, Any]] = {
+    order: {"order": order, "amount": 10, **KEPT} for order in ("plain", "dear", "twice", "asked")
+}
 EDITED = {"order": "dear", "amount": 7.5, "express": False}
 REFUSAL = "A person refused this call: It was refunded in May"
 ANSWER = "Send a voucher instead"

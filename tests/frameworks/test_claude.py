@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,7 @@ def test_each_decision_is_carried_out_while_the_call_waits(
     refunds = [call(order, REFUND, **arguments) for order, arguments in REFUNDS.items()]
     broken = call("broken", REFUND, order="broken", amount=1, express=False)
     script = [*refunds, broken, call("look", LOOK_UP, order="plain"), call("close", CLOSE_SHOP)]
-    decided = {}
+    decided: dict[str, dict[str, Any]] = {}
     with ScriptedModel(*script) as model:
         model.configure(monkeypatch, tmp_path)
         agent = Agent(server, PROGRAM, "wait", str(tmp_path), session)
@@ -99,7 +100,7 @@ def test_the_callback_decides_about_what_claude_code_would_ask_its_user(
     assert REFUSAL in model.told["twice"]
 
 
-def command(server: LiveServer, event: dict[str, object] | str, **environment: str) -> subprocess.Popen[str]:
+def command(server: LiveServer, event: dict[str, Any] | str, **environment: str) -> subprocess.Popen[str]:
     """Start the hook as Claude Code does, with an event on its stdin."""
     hook = subprocess.Popen(
         [PYTHON, "-m", "hitl_client.adapters.claude", "--wait", "60"],
@@ -116,11 +117,11 @@ def command(server: LiveServer, event: dict[str, object] | str, **environment: s
     return hook
 
 
-def answered(hook: subprocess.Popen[str], code: int = 0) -> dict[str, object]:
+def answered(hook: subprocess.Popen[str], code: int = 0) -> dict[str, Any]:
     """Return the decision the hook wrote."""
     said, complained = hook.communicate(timeout=PATIENCE)
     assert hook.returncode == code, complained
-    decision: dict[str, object] = json.loads(said).get("hookSpecificOutput", {}) if said else {}
+    decision: dict[str, Any] = json.loads(said).get("hookSpecificOutput", {}) if said else {}
     return decision
 
 
@@ -140,7 +141,12 @@ def test_the_command_decides_and_reports(server: LiveServer, ann: Operator, sess
     assert record(ann, item) == (True, None)
 
     again, other = command(server, before), command(server, {**before, "tool_input": {"command": "rm -r /"}})
-    after = {**about, "hook_event_name": "PostToolUse", "tool_input": edited, "tool_response": "done"}
+    after: dict[str, Any] = {
+        **about,
+        "hook_event_name": "PostToolUse",
+        "tool_input": edited,
+        "tool_response": "done",
+    }
     report = command(server, after)
     assert answered(again)["permissionDecision"] == "deny"
     assert answered(other)["permissionDecision"] == "deny"
@@ -150,7 +156,7 @@ def test_the_command_decides_and_reports(server: LiveServer, ann: Operator, sess
 
 @pytest.mark.parametrize(("event", "key"), [("no event", None), ({"hook_event_name": "PreToolUse"}, "")])
 def test_the_command_blocks_where_it_cannot_decide(
-    server: LiveServer, event: dict[str, object] | str, key: str | None
+    server: LiveServer, event: dict[str, Any] | str, key: str | None
 ) -> None:
     assert answered(command(server, event, **({} if key is None else {"HITL_API_KEY": key})), code=2) == {}
 

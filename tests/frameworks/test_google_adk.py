@@ -22,7 +22,7 @@ from tests.frameworks.refunds import (
 from tests.live import LiveServer, Operator
 
 PROGRAM = PROGRAMS / "google_adk_refunds.py"
-BROKEN = {"order": "broken", "amount": 1, "express": False}
+BROKEN: dict[str, Any] = {"order": "broken", "amount": 1, "express": False}
 
 
 @pytest.fixture(scope="module", autouse=True)

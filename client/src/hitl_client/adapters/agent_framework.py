@@ -22,7 +22,7 @@ REQUEST = "function_approval_request"
 SPENT = "This call was approved once, and may have been made. It is not made again."
 
 
-class HumanReview(FunctionMiddleware):  # type: ignore[misc]  # the framework is not installed here
+class HumanReview(FunctionMiddleware):
     """Review of the tool calls of an agent, the last of its middleware. Options are those of `HITL.review`.
 
     In mode "wait" a call holds until it is decided. In mode "raise" the run ends with approval requests.

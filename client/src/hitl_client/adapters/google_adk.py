@@ -25,7 +25,7 @@ SPENT = "This call was approved once, and may have been made. It is not made aga
 Call = tuple[str, str]
 
 
-class HumanReview(BasePlugin):  # type: ignore[misc]  # the framework is not installed where types are checked
+class HumanReview(BasePlugin):
     """Review of the tool calls of all agents of an app. Options are those of `HITL.review`.
 
     In mode "wait" a call holds until it is decided. In mode "raise" the invocation pauses with ADK's request
