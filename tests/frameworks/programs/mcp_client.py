@@ -17,7 +17,8 @@ COMMAND = [sys.executable, "-m", "hitl_client", "mcp"]
 
 
 def said(**words: Any) -> None:
-    print(json.dumps(words), flush=True)
+    sys.stdout.write(json.dumps(words) + "\n")
+    sys.stdout.flush()
 
 
 async def main(where: str, mode: str) -> None:

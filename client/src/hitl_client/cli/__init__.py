@@ -7,6 +7,7 @@ The answer goes to stdout, everything else to stderr; `hitl --help` lists the ex
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from argparse import Namespace
@@ -24,6 +25,9 @@ AGENTS_KEY = "This is an agent's key, and agents never decide. Use a person's ow
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # whatever the locale: an answer is never lost
+            stream.reconfigure(errors="backslashreplace")
     try:
         return run(build().parse_args(arguments))
     except Usage as error:
@@ -50,7 +54,8 @@ def run(options: Namespace) -> Exit:
         chat(f"hitl: {error}")
         return Exit.UNAVAILABLE
     except ProblemError as refusal:
-        hint = AGENTS_KEY if refusal.status == 403 and "agent may not" in refusal.detail else ""
+        by_an_agent = refusal.status == 403 and "on_behalf" in refusal.detail
+        hint = AGENTS_KEY if by_an_agent else ""
         chat(f"hitl: {refusal}\n{hint}".rstrip())
         return Exit.REFUSED
     except (HITLError, ValueError) as error:

@@ -70,6 +70,8 @@ class AsyncAsker(AsyncHITL):
 
 def ask(hitl: Asker, options: argparse.Namespace) -> Exit:
     """Ask, and with --wait stay until a person has decided."""
+    if options.timeout is not None and not options.wait:
+        raise Usage("--timeout says how long to --wait")
     fields = {
         "tool_name": options.tool,
         "tool_args": arguments(options.args, options.arg),

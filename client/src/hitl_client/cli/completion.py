@@ -117,11 +117,7 @@ def fish(commands: list[Command]) -> str:
         for option in command.options:
             choices = f" -a {shlex.quote(' '.join(option.choices))}" if option.choices else ""
             if option.flag:
-                takes = (
-                    " -r" + (" -F" if option.takes == "FILE" else "")
-                    if option.choices or option.takes
-                    else ""
-                )
+                takes = " -r -F" if option.takes == "FILE" else " -x" if choices or option.takes else ""
                 long = option.flag.removeprefix("--")
                 lines.append(f"{inside} -l {long} -d {shlex.quote(option.words)}{takes}{choices}")
             elif choices:

@@ -149,7 +149,8 @@ def _from_now(moment: str) -> str:
 
 
 def _whole(hitl: Operator, item: Interrupt, stream: Any = None) -> str:
-    told = [(name, item[name]) for name in SHOWN if item.get(name) not in (None, "", {}, [])]
+    known = item if "reason" not in item else {**item, "title": ""}  # its beginning
+    told = [(name, known[name]) for name in SHOWN if known.get(name) not in (None, "", {}, [])]
     lines = [field(name, value, stream=stream) for name, value in told]
     return "\n".join([*lines, field("url", hitl.base_url + item["url"], stream=stream)])
 

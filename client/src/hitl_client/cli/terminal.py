@@ -46,8 +46,7 @@ def chat(text: str) -> None:
 def answer(text: str) -> None:
     """Write the answer: as it is for a program, harmless for a terminal."""
     shown = harmless(text, keep="\n\t") if sys.stdout.isatty() else text
-    # Half a surrogate pair is JSON, but no UTF-8.
-    print(shown.encode(errors="backslashreplace").decode(), flush=True)  # noqa: T201 - a command speaks
+    print(shown, flush=True)  # noqa: T201 - a command speaks
 
 
 def show(text: str = "") -> None:
@@ -92,6 +91,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], columns: dict[str,
 
 def field(name: str, value: Any, indent: int = 18, stream: TextIO | None = None) -> str:
     """Return a line, or several, about one field; no line of its value can be taken for another field."""
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        value = ", ".join(value)
     text = value if isinstance(value, str) else pretty(value)
     lines = harmless(text, keep="\n").split("\n")
     label = coloured(f"{name}: ".ljust(indent), "bold", stream)
