@@ -13,12 +13,8 @@ from typing import Any, Self
 import httpx
 import pytest
 
-from tests import live
 from tests.live import ROOT, LiveServer, Operator
 
-pytestmark = pytest.mark.sqlite
-
-server, key, ann = live.server, live.key, live.ann
 PYTHON = ROOT / ".venv/frameworks/bin/python"
 PROGRAM = ROOT / "tests/frameworks/programs/mcp_client.py"
 ERAS = ("legacy", "auto")
@@ -79,18 +75,19 @@ class Host:
 
 
 def environment(server: LiveServer, key: str) -> dict[str, str]:
-    return {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(ROOT / "client/src"),
-        "HITL_URL": server.url,
-        "HITL_API_KEY": key,
-    }
+    return {"PATH": os.environ["PATH"], "HITL_URL": server.url, "HITL_API_KEY": key}
+
+
+@pytest.fixture
+def key(server: LiveServer) -> str:
+    """The agent's key."""
+    return server.key
 
 
 @pytest.fixture(scope="module")
-def host(server: LiveServer, key: str) -> Iterator[Host]:
+def host(server: LiveServer) -> Iterator[Host]:
     """A host over stdio, of today's protocol."""
-    with Host(environment(server, key), "stdio", "2026-07-28") as found:
+    with Host(environment(server, server.key), "stdio", "2026-07-28") as found:
         yield found
 
 
@@ -144,7 +141,7 @@ def test_a_call_is_approved_edited_and_run_once(
         assert (again["proceed"], again["spent"]) == (False, True)
         host.call("report_outcome", id=asked["id"], outcome="succeeded", result={"deleted": 1})
 
-    [item] = ann.http.get("/api/v1/interrupts", params={"limit": 1}).json()["results"]
+    item = ann.http.get(f"/api/v1/interrupts/{asked['id']}").json()
     assert (item["outcome"], item["outcome_result"]) == ("succeeded", {"deleted": 1})
 
 
@@ -269,7 +266,7 @@ def test_other_addresses_need_a_token_and_callers_send_it(
 def test_without_the_package_it_says_what_to_install(server: LiveServer, key: str, tmp_path: Path) -> None:
     (tmp_path / "mcp.py").write_text("raise ModuleNotFoundError('no', name='mcp')\n")
     env = environment(server, key)
-    env["PYTHONPATH"] = f"{tmp_path}:{env['PYTHONPATH']}"
+    env["PYTHONPATH"] = str(tmp_path)
     done = subprocess.run([PYTHON, "-m", "hitl_client", "mcp"], env=env, text=True, capture_output=True)
     assert (done.returncode, done.stdout) == (1, "")
     assert "pip install 'hitl-client[mcp]'" in done.stderr
@@ -280,7 +277,7 @@ def test_a_server_that_is_away_permits_nothing(key: str) -> None:
         reserved.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{reserved.getsockname()[1]}"
         command = ["-m", "hitl_client", "mcp", "--url", url, "--retry-for", "0"]
-        env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "client/src"), "HITL_API_KEY": key}
+        env = {"PATH": os.environ["PATH"], "HITL_API_KEY": key}
         env["MCP_COMMAND"] = json.dumps([str(PYTHON), *command])
         with Host(env, "stdio", "auto") as host:
             assert "no answer from the server" in host.fails("request_approval", reason="Delete it?")
