@@ -281,3 +281,31 @@ def test_a_server_that_is_away_permits_nothing(key: str) -> None:
         env["MCP_COMMAND"] = json.dumps([str(PYTHON), *command])
         with Host(env, "stdio", "auto") as host:
             assert "no answer from the server" in host.fails("request_approval", reason="Delete it?")
+
+
+def guide_servers() -> list[dict[str, Any]]:
+    """Return the servers that the JSON blocks of the guide set up."""
+    blocks = re.findall(r"^```json\n(.*?)^```", (ROOT / "docs/agents/mcp.md").read_text(), re.M | re.S)
+    sets = [json.loads(block) for block in blocks]
+    return [server for found in sets for server in found.get("mcpServers", found.get("servers")).values()]
+
+
+@pytest.mark.parametrize("said", guide_servers(), ids=lambda said: said.get("type", "desktop"))
+def test_what_the_guide_sets_up_serves(
+    server: LiveServer, key: str, listen: Callable[..., Any], tmp_path: Path, said: dict[str, Any]
+) -> None:
+    env = environment(server, key)
+    if said.get("type") == "http":
+        port = said["url"].partition("127.0.0.1:")[2]
+        where, _ = listen()
+        where = said["url"].replace(port, where.partition("127.0.0.1:")[2])
+    else:
+        assert said["env"].keys() == {"HITL_URL", "HITL_API_KEY"}
+        command = tmp_path / said["command"]
+        command.write_text(f'#!/bin/sh\nexec {PYTHON} -m hitl_client "$@"\n')
+        command.chmod(0o755)
+        where = "stdio"
+        env["PATH"] = f"{tmp_path}:{env['PATH']}"
+        env["MCP_COMMAND"] = json.dumps([said["command"], *said["args"]])
+    with Host(env, where, "auto") as host:
+        assert {tool["name"] for tool in host.hello["tools"]} == TOOLS
