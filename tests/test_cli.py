@@ -71,6 +71,24 @@ def hitl(
 
 
 @pytest.fixture
+def start(env: dict[str, str]) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Return a function that starts the command in an agent's shell."""
+    started: list[subprocess.Popen[str]] = []
+    # A child ignores Ctrl+C where its parent does, as in the background of a shell.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def run(*arguments: str) -> subprocess.Popen[str]:
+        started.append(subprocess.Popen([*COMMAND, *arguments], env=env, text=True, stdout=-1, stderr=-1))
+        return started[-1]
+
+    yield run
+    signal.signal(signal.SIGINT, before)
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
 def env(server: LiveServer, key: str) -> dict[str, str]:
     """The environment of an agent's shell."""
     return {**shell_env(), "HITL_URL": server.url, "HITL_API_KEY": key}
@@ -232,15 +250,14 @@ def test_a_command_line_that_cannot_be_meant_asks_nobody(hitl: Callable[..., Don
 
 
 def test_ctrl_c_leaves_the_question_open_and_says_how_to_find_it(
-    env: dict[str, str], hitl: Callable[..., Done]
+    start: Callable[..., subprocess.Popen[str]], hitl: Callable[..., Done]
 ) -> None:
-    command = [*COMMAND, "ask", "Deploy?", "--wait"]
-    with subprocess.Popen(command, env=env, text=True, stdout=-1, stderr=-1) as process:
-        assert process.stderr
-        [asked] = re.findall(r"int_\w+", process.stderr.readline())
-        time.sleep(0.3)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=PATIENCE)
+    process = start("ask", "Deploy?", "--wait")
+    assert process.stderr
+    [asked] = set(re.findall(r"int_\w+", process.stderr.readline()))
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (130, "")
     assert f"hitl wait {asked}" in err
     assert "Traceback" not in err
@@ -398,16 +415,17 @@ def test_events_are_json_lines_and_resume(hitl: Callable[..., Done], ann: Operat
     assert (reset.code, reset.out) == (8, "")
 
 
-def test_tail_is_live_and_ends_cleanly(env: dict[str, str], hitl: Callable[..., Done]) -> None:
+def test_tail_is_live_and_ends_cleanly(
+    start: Callable[..., subprocess.Popen[str]], hitl: Callable[..., Done]
+) -> None:
     cursor = json.loads(hitl("tail", "--no-follow").out.splitlines()[-1])["cursor"]
-    command = [*COMMAND, "tail", "--after", cursor]
-    with subprocess.Popen(command, env=env, text=True, stdout=-1, stderr=-1) as process:
-        asked = asked_by(hitl, "Deploy?")
-        assert process.stdout
-        row = json.loads(process.stdout.readline())
-        assert row["subject_id"] == asked
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=PATIENCE)
+    process = start("tail", "--after", cursor)
+    asked = asked_by(hitl, "Deploy?")
+    assert process.stdout
+    row = json.loads(process.stdout.readline())
+    assert row["subject_id"] == asked
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert err == f"Go on with: hitl tail --after {row['cursor']}\n"
 
