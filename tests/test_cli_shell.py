@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 import subprocess
 import sys
 import threading
@@ -35,7 +36,7 @@ def env(server: LiveServer, key: str, ann: Operator, tmp_path: Path) -> dict[str
         "HITL_URL": server.url,
         "HITL_API_KEY": key,
         "OPERATOR_KEY": ann.personal_key(),
-        "SHA": "3ef1472",
+        "SHA": secrets.token_hex(4),
     }
 
 
@@ -67,8 +68,9 @@ def test_every_block_of_the_guide_runs(env: dict[str, str], deciding: None, tmp_
         )
         assert done.returncode == 0, (block, done.stdout, done.stderr)
         said.append(done.stdout)
-    assert said[0] == "deploying 3ef1472\n"
-    assert said[2] == 'deploying with {"env": "production", "sha": "3ef1472"}\n'
+    sha = env["SHA"]
+    assert said[0] == f"deploying {sha}\n"
+    assert said[2] == f'deploying with {{"env": "production", "sha": "{sha}"}}\n'
     assert '"amount": 250' in said[4]
     assert len(BLOCKS) == 7
 
@@ -77,9 +79,8 @@ def test_the_pipeline_of_the_guide_lets_one_job_through(
     env: dict[str, str], deciding: None, tmp_path: Path
 ) -> None:
     [step] = [block for block in BLOCKS if "--once" in block]
-    again = {**env, "SHA": "c0ffee0"}
     ends = [
-        subprocess.run(["bash", "-eu", "-c", step], cwd=tmp_path, env=again, text=True, capture_output=True)
+        subprocess.run(["bash", "-eu", "-c", step], cwd=tmp_path, env=env, text=True, capture_output=True)
         for _ in range(2)
     ]
     assert [(end.returncode, end.stdout.split()[0]) for end in ends] == [(0, "deploying"), (1, "no")]
