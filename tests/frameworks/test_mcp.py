@@ -15,7 +15,7 @@ import pytest
 
 from tests.live import ROOT, LiveServer, Operator
 
-PYTHON = ROOT / ".venv/frameworks/bin/python"
+PYTHON = str(ROOT / ".venv/frameworks/bin/python")
 PROGRAM = ROOT / "tests/frameworks/programs/mcp_client.py"
 ERAS = ("legacy", "auto")
 TOOLS = {
@@ -278,7 +278,7 @@ def test_a_server_that_is_away_permits_nothing(key: str) -> None:
         url = f"http://127.0.0.1:{reserved.getsockname()[1]}"
         command = ["-m", "hitl_client", "mcp", "--url", url, "--retry-for", "0"]
         env = {"PATH": os.environ["PATH"], "HITL_API_KEY": key}
-        env["MCP_COMMAND"] = json.dumps([str(PYTHON), *command])
+        env["MCP_COMMAND"] = json.dumps([PYTHON, *command])
         with Host(env, "stdio", "auto") as host:
             assert "no answer from the server" in host.fails("request_approval", reason="Delete it?")
 
