@@ -122,15 +122,17 @@ def test_a_refusal_in_a_proxys_own_words_is_a_problem(agent: Any, server: Loopba
 
 
 def test_a_comment_that_may_have_arrived_is_not_sent_again(agent: Any, server: Loopback) -> None:
+    item = agent.batch([{"reason": "Delete it?"}])[0]
     server.faults.append(Fault(handled=True))
     with pytest.raises(Unavailable):
-        agent.comment("int_0", "Deleted it.")
+        agent.comment(item["id"], "Deleted it.")
     assert server.comments == ["Deleted it."]
 
 
 def test_a_comment_that_was_not_taken_is_sent_again(agent: Any, server: Loopback) -> None:
+    item = agent.batch([{"reason": "Delete it?"}])[0]
     server.faults.append(Says(503))
-    agent.comment("int_0", "Deleted it.")
+    agent.comment(item["id"], "Deleted it.")
     assert server.comments == ["Deleted it."]
 
 
