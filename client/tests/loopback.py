@@ -76,6 +76,7 @@ class Loopback:
         self.uploads: list[bytes] = []
         self.faults: deque[Fault] = deque()
         self.asked: list[tuple[str, str]] = []
+        self.hosts: list[str] = []
         self.holds = True
         self.port = 0
         self.start()
@@ -172,7 +173,8 @@ class Handler(BaseHTTPRequestHandler):
         fault = self.loopback.faults.popleft() if self.loopback.faults else None
         answer = httpx.Response(200)
         if fault is None or fault.handled or isinstance(fault, Cut):
-            url = f"{self.loopback.url}{self.path}"
+            url = httpx.URL(self.loopback.url).join(self.path)  # a proxy is told the whole address
+            self.loopback.hosts.append(url.host)
             request = httpx.Request(self.command, url, headers=dict(self.headers), content=sent)
             answer = self.loopback.handle(request)
         if fault is None:

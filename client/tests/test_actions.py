@@ -31,7 +31,8 @@ CANARY = "rk_live_canary"
 
 def fulfil(server: Loopback) -> None:
     answer = {"account": "acct_1", "api_key": CANARY}
-    server.fake.fulfill(answer, notes="Until March.", where=lambda item: item["status"] == "pending")
+    (item,) = server.interrupts
+    server.fake.decide(item, "fulfill", response_data=answer, notes="Until March.")
 
 
 def test_what_a_person_supplied_comes_back(agent: Any, server: Loopback) -> None:

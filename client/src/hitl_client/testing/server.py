@@ -99,7 +99,7 @@ class FakeServer(httpx.BaseTransport, httpx.AsyncBaseTransport):
         return self._script("expire", {}, match)
 
     def leave(self, **match: Unpack[Match]) -> Rule:
-        """Leave it open: waits for it are held, as a real server holds them, until something else decides."""
+        """Leave it open: waits for it are held, as a real server holds them, until `decide` is called."""
         return self._script("leave", {}, match)
 
     def decide(self, item_id: str, verb: str, *, by: str | None = None, **said: Any) -> Json:
@@ -155,13 +155,18 @@ class FakeServer(httpx.BaseTransport, httpx.AsyncBaseTransport):
         with self._lock:
             self.rules.append(rule)
             for item in self._records.items.values():
-                self._apply(item)
+                if self._rule_of(item) is rule:
+                    self._apply(item)
         return rule
 
-    def _apply(self, item: Item) -> None:
-        """Have the first rule that fits decide an item that is open."""
+    def _rule_of(self, item: Item) -> Rule | None:
+        """Return the first rule that fits an item that is open."""
         self._records.time_out(item)
-        rule = next((rule for rule in self.rules if rule.fits(item)), None) if item.is_open else None
+        return next((rule for rule in self.rules if rule.fits(item)), None) if item.is_open else None
+
+    def _apply(self, item: Item) -> None:
+        """Have its rule decide an item."""
+        rule = self._rule_of(item)
         if rule is None or rule.verb == "leave":
             return
         rule.used += 1
@@ -171,10 +176,9 @@ class FakeServer(httpx.BaseTransport, httpx.AsyncBaseTransport):
             else:
                 self._records.decide(item, rule.verb, rule.match.get("by", self.by), rule.said)
         except ProblemError as problem:
-            raise Unscripted(f"Nobody could {rule} {item.label}: {problem}") from problem
-
-    def _is_left(self, item: Item) -> bool:
-        return any(rule.verb == "leave" and rule.fits(item) for rule in self.rules)
+            fields = (f"{name}: {' '.join(said)}" for name, said in problem.errors.items())
+            why = "; ".join(fields) or problem.detail
+            raise Unscripted(f"{rule} is impossible for {item.label}: {why}") from problem
 
     # -- The transport --------------------------------------------------------------------------------
 
@@ -207,7 +211,8 @@ class FakeServer(httpx.BaseTransport, httpx.AsyncBaseTransport):
                     if not item.is_open:
                         return False
                     left = dt.datetime.fromisoformat(item.doc["expires_at"]) - self._records.now
-                    if self._is_left(item) or left.total_seconds() < float(
+                    rule = self._rule_of(item)
+                    if (rule and rule.verb == "leave") or left.total_seconds() < float(
                         request.url.params.get("timeout", 30)
                     ):
                         return True
