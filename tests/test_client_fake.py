@@ -328,12 +328,13 @@ def errands(side: Side) -> None:
 
 def files(side: Side) -> None:
     asked = side.post("requests", {**STRIPE, "required_fields": {"scan": {"label": "Scan", "type": "file"}}})
-    upload = {"files": {"file": ("notes.txt", b"Sign here.")}}
+    upload: Json = {"files": {"file": ("notes.txt", b"Sign here.")}}
     added = side.post(f"requests/{asked['id']}/attachments", **upload)
     side.get(f"requests/{asked['id']}/attachments/{added['attachment']['id']}")
     side.get(f"requests/{asked['id']}/attachments/att_none")
     side.post(f"requests/{asked['id']}/attachments", files={"other": ("notes.txt", b"Sign here.")})
-    side.decide(asked, "fulfill", response_data={"scan": "notes.txt"})
+    for name in ("notes.txt", "att_none", 3):
+        side.decide(asked, "fulfill", response_data={"scan": name})
     side.decide(asked, "fulfill", response_data={"scan": added["attachment"]["id"]})
     side.post(f"requests/{asked['id']}/attachments", **upload)
     side.get(f"requests/{asked['id']}")

@@ -179,7 +179,7 @@ class Handler(BaseHTTPRequestHandler):
             answer = self.loopback.handle(request)
         if fault is None:
             names = ("ETag", "Cache-Control", "Retry-After")
-            kept = {name: answer.headers[name] for name in names if name in answer.headers}
+            kept: Json = {name: answer.headers[name] for name in names if name in answer.headers}
             self.say(answer.status_code, answer.content, **kept)
         else:
             fault.answer(self, answer.status_code, answer.content)

@@ -11,7 +11,7 @@ import pytest
 from hitl_client import HITL, Denied, Expired, InterruptSignal, ProblemError, Rejected, WaitTimeout
 from hitl_client.testing import FakeServer, Unscripted
 
-DELETE = {"tool_name": "delete_file", "tool_args": {"path": "a.txt"}}
+DELETE: Any = {"tool_name": "delete_file", "tool_args": {"path": "a.txt"}}
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ async def test_so_it_does_to_whoever_awaits(fake: FakeServer) -> None:
 def test_what_nobody_could_decide_is_a_mistake_of_the_script(fake: FakeServer, hitl: HITL) -> None:
     fake.approve(modifications={"shell": True})
     with pytest.raises(Unscripted, match=r"modifications\.shell: There is no such field"):
-        hitl.gate(lambda path: path, tool_name="delete_file")("a.txt")
+        hitl.gate(tool_name="delete_file")(lambda path: path)("a.txt")
     fake.fulfill({"iban": "DE1"})
     with pytest.raises(Unscripted, match=r"account: This field is required\."):
         hitl.request_action("custom", "An account", "To pay.", required_fields={"account": "Account"})
@@ -103,7 +103,7 @@ def test_the_clock_can_be_put_forward(fake: FakeServer, hitl: HITL) -> None:
 def test_policies_are_scripted_too(fake: FakeServer, hitl: HITL) -> None:
     fake.deny("pay", when=lambda args: args["amount"] > 100, note="Too much")
     fake.allow("pay")
-    pay = hitl.gate(lambda amount: amount, tool_name="pay")
+    pay = hitl.gate(tool_name="pay")(lambda amount: amount)
     assert pay(5) == 5
     with pytest.raises(Denied, match="Too much"):
         pay(500)

@@ -137,9 +137,9 @@ class Item:
     @property
     def asked(self) -> Json:
         """What the event of its creation says of it."""
-        names = ("reason", "data", "tool_args", "agent_name")
+        names = ["reason", "data", "tool_args", "agent_name"]
         if not self.is_interrupt:
-            names = ("description", "required_fields", "context", "priority", "agent_id")
+            names = ["description", "required_fields", "context", "priority", "agent_id"]
         told = {name: self.doc[name] for name in names}
         return {
             **self.headline,

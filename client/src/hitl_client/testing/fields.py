@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from typing import Any
 
 from hitl_client.testing.schema import Json, errors_of
@@ -15,8 +16,11 @@ def field_of(told: str | Json) -> Json:
     return {"type": "text", "required": True, **({"label": told} if isinstance(told, str) else told)}
 
 
-def unfit(field: Json, value: Any) -> str:
-    """Say why a value is no answer to a field; an empty text when it is one."""
+def unfit(field: Json, value: Any, files: Container[str]) -> str:
+    """Say why a value is no answer to a field; an empty text when it is one.
+
+    A file is one of the `files` of the request, or the bytes of one that is yet to be put to it.
+    """
     if value is None or (isinstance(value, str) and field["required"] and not value.strip()):
         return REQUIRED if field["required"] else ""
     match field["type"]:
@@ -33,7 +37,7 @@ def unfit(field: Json, value: Any) -> str:
                 else "Write a date as in 2030-01-31."
             )
         case "file":
-            is_file = isinstance(value, bytes) or str(value).startswith("att_")
+            is_file = isinstance(value, bytes) or value in files
             return "" if is_file else "Attach the file, then give the attachment's id (att_…)."
         case _:
             whole = {"pattern": f"^(?:{field['pattern']})$"} if field.get("pattern") else {}

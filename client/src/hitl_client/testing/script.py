@@ -48,8 +48,8 @@ class Rule:
         return (
             self.used < match.get("times", self.used + 1)
             and self._is_taken_by(item)
-            and fnmatch.fnmatchcase(doc.get("tool_name", ""), match.get("tool_name", "*"))
-            and fnmatch.fnmatchcase(doc.get("reason", doc["title"]), match.get("about", "*"))
+            and fnmatch.fnmatchcase(str(doc.get("tool_name", "")), match.get("tool_name", "*"))
+            and fnmatch.fnmatchcase(str(doc.get("reason", doc["title"])), match.get("about", "*"))
             and match.get("type", item.kind) == item.kind
             and bool(match.get("where", bool)(doc))
         )

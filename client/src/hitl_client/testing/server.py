@@ -275,12 +275,9 @@ class FakeServer(httpx.BaseTransport, httpx.AsyncBaseTransport):
             case "POST", ["policies", "evaluate"]:
                 told, headers = records.evaluate(_json(content)), {"Cache-Control": "private, max-age=30"}
                 headers["ETag"] = f'"{told["version"]}"'
-                known = request.headers.get("if-none-match") == headers["ETag"]
-                return (
-                    httpx.Response(304, headers=headers)
-                    if known
-                    else httpx.Response(200, headers=headers, json=told)
-                )
+                if request.headers.get("if-none-match") == headers["ETag"]:
+                    return httpx.Response(304, headers=headers)
+                return httpx.Response(200, headers=headers, json=told)
             case "GET", ["events"]:
                 told = lists.events(records.events, EPOCH, params)
                 return httpx.Response(200, headers={"Cache-Control": "no-store"}, json=told)
@@ -288,8 +285,8 @@ class FakeServer(httpx.BaseTransport, httpx.AsyncBaseTransport):
                 item = records.find(kind, item_id)
                 return self._answer_about(item, method, verb, request, content)
             case _, [first, *_] if first in ELSEWHERE:
-                told = "knows questions, requests, policies and events; try this against a real one."
-                raise Unscripted(f"{request.method} {request.url.path}: the fake server {told}")
+                why = "the fake server has questions, requests, policies, events; try it on a real one"
+                raise Unscripted(f"{request.method} {request.url.path}: {why}")
         raise refused(404, "not_found", "There is no such path. The paths are listed at /docs.")
 
     def _answer_about(

@@ -65,7 +65,7 @@ class Verbs(Records):
             f"response_data.{name}": ["This was not asked for."] for name in given if name not in fields
         }
         for name, field in fields.items():
-            if told := unfit(field, given.get(name)):
+            if told := unfit(field, given.get(name), item.files):
                 errors[f"response_data.{name}"] = [told]
         if errors:
             raise invalid(errors)
@@ -78,8 +78,8 @@ class Verbs(Records):
             for name, field in fields.items()
             if field["type"] == "secret" and name in given
         }
-        told = {"response_data": given, "notes": notes, "secret_fields": list(secret), "fulfilled_by": by}
-        self._end_request(item, "request.fulfilled", "fulfilled", by, told)
+        answer = {"response_data": given, "notes": notes, "secret_fields": list(secret), "fulfilled_by": by}
+        self._end_request(item, "request.fulfilled", "fulfilled", by, answer)
         item.secrets = secret
         if secret:
             item.doc["secrets"] = {"fields": list(secret), "state": "sealed", "lease_expires_at": None}
@@ -195,8 +195,8 @@ class Verbs(Records):
     def _reveal(self, item: Item) -> Json:
         secrets = self._secrets(item)
         if secrets["lease_expires_at"] and dt.datetime.fromisoformat(secrets["lease_expires_at"]) > self.now:
-            told = "These answers were revealed a moment ago."
-            raise refused(410, "leased", told, current=dict(item.refresh()))
+            why = "These answers were revealed a moment ago."
+            raise refused(410, "leased", why, current=dict(item.refresh()))
         until = iso(self.now + dt.timedelta(seconds=LEASE_SECONDS))
         told = {"fields": secrets["fields"], "key": "hitl_fake…"}
         kept = {**secrets, "state": "revealed", "lease_expires_at": until}
