@@ -6,10 +6,11 @@ LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 BASE := .venv/.installed-base
 DEV := .venv/.installed-dev
+FRAMEWORKS := .venv/frameworks/.installed .venv/crewai/.installed
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help run test lint format types imports migrations-check messages pictures check lock-check lock bench dev clean
+.PHONY: help run test lint format types imports migrations-check messages pictures check lock-check lock bench dev frameworks clean
 
 help:
 	@echo "make run               set up and start the server with a demo operator and agent (PORT, HITL_DATA_DIR)"
@@ -25,6 +26,7 @@ help:
 	@echo "make lock              lock the requirements of pyproject.toml anew (ARGS=--upgrade for new versions)"
 	@echo "make bench             measure the server"
 	@echo "make dev               the development environment in .venv"
+	@echo "make frameworks        the agent frameworks that the adapters are tried with, in .venv/frameworks and .venv/crewai"
 	@echo "make clean             remove .venv and caches; data in var/ stays"
 
 # --- The two commands --------------------------------------------------------------------------------
@@ -35,7 +37,7 @@ run: $(BASE)
 	@$(PY) manage.py setup_demo
 	@exec $(PY) manage.py serve
 
-test: $(DEV)
+test: $(DEV) $(FRAMEWORKS)
 	@exec $(PY) -m tests $(ARGS)
 
 # --- Checks ------------------------------------------------------------------------------------------
@@ -89,6 +91,12 @@ $(BASE): requirements/base.txt requirements/uv.txt
 $(DEV): requirements/dev.txt requirements/uv.txt
 	@.ci/environment dev
 
+frameworks: $(FRAMEWORKS)
+
+# What agents are written with, for the tests of the adapters.
+.venv/%/.installed: requirements/%.txt $(DEV)
+	@.ci/environment $*
+
 # An environment whose Python has gone is made anew, whatever its stamps say.
 ifneq ($(shell test -x $(PY) && $(PY) -c 'print("ok")'),ok)
 .PHONY: $(BASE) $(DEV)
@@ -99,6 +107,8 @@ lock: $(DEV)
 	$(LOCK) $(ARGS) --group installer --output-file requirements/uv.txt
 	$(LOCK) $(ARGS) --group dev pyproject.toml --output-file requirements/dev.txt
 	$(LOCK) --constraint requirements/dev.txt pyproject.toml --output-file requirements/base.txt
+	$(LOCK) $(ARGS) --group frameworks --output-file requirements/frameworks.txt
+	$(LOCK) $(ARGS) --group crewai --output-file requirements/crewai.txt
 	@$(PY) .ci/check_lock.py
 
 clean:

@@ -19,6 +19,8 @@ def main() -> int:
     problems = [
         *check("base", base),
         *check("dev", base + groups["dev"]),
+        *check("frameworks", groups["frameworks"]),
+        *check("crewai", groups["crewai"]),
         *check("uv", groups["installer"]),
     ]
     print("\n".join(problems) or "requirements/*.txt: complete and hashed")

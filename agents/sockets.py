@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 import structlog
 from channels.db import database_sync_to_async
 from django.conf import settings
+from django.db import OperationalError
 
 from agents import callers, keys, throttles
 from agents.callers import Caller
@@ -20,6 +21,7 @@ from events.consumers import StreamConsumer
 from events.selectors import Frame
 
 RECHECK_SECONDS = 2.0
+CLOSE_TRY_LATER = 1013
 App = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 log = structlog.get_logger(__name__)
 
@@ -106,8 +108,14 @@ class _Door:
         self._app = app
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        scope = {**scope, "listener": await database_sync_to_async(self._listener)(scope)}
-        await self._app(scope, receive, send)
+        try:
+            listener = await database_sync_to_async(self._listener)(scope)
+        except OperationalError as problem:  # the database is away: nobody can be judged now
+            log.warning("socket_not_judged", problem=type(problem).__name__)
+            await send({"type": "websocket.accept"})
+            await send({"type": "websocket.close", "code": CLOSE_TRY_LATER})
+            return
+        await self._app({**scope, "listener": listener}, receive, send)
 
     def _listener(self, scope: dict[str, Any]) -> Listener | None:
         raise NotImplementedError

@@ -216,10 +216,17 @@ class InterruptViewSet(ItemViewSet):
     @changes(
         "Spend the approval",
         bodies.CONSUME,
-        "Once, for exactly the arguments approved (`modifications` replace them whole).",
+        "Once, for exactly the arguments approved (`modifications` replace them whole). The same `attempt` "
+        "may be sent again until an outcome is recorded.",
     )
     def consume(self, interrupt: Any, body: Any) -> None:
-        services.consume(interrupt, by=self.caller, tool_args=body["tool_args"], receipt=body.get("receipt"))
+        services.consume(
+            interrupt,
+            by=self.caller,
+            tool_args=body["tool_args"],
+            receipt=body.get("receipt"),
+            attempt=body.get("attempt", ""),
+        )
 
     @changes("Report what came of it", bodies.OUTCOME)
     def outcome(self, interrupt: Any, body: Any) -> None:

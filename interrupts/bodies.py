@@ -102,6 +102,7 @@ CONSUME = body(
         "maxLength": 65_536,
         "description": "From `status`; another than this approval's is a 412.",
     },
+    attempt={**LABEL, "description": "Your name for this attempt: sent again, it is answered as at first."},
 )
 OUTCOME = body(
     {"status": "succeeded", "result": {"deleted": 1}},

@@ -38,6 +38,7 @@ class Interrupt(ReviewItem):
     response: Any = models.JSONField(null=True, blank=True)
     rejection_reason = models.TextField(blank=True)
     receipt = models.TextField(blank=True)
+    attempt = models.CharField(max_length=255, blank=True)
     outcome_result: Any = models.JSONField(null=True, blank=True)
 
     class Meta:

@@ -192,9 +192,17 @@ def revise(interrupt: Interrupt, *, by: Caller, **content: Any) -> None:
 
 
 def consume(
-    interrupt: Interrupt, *, by: Caller, tool_args: dict[str, Any], receipt: str | None = None
+    interrupt: Interrupt,
+    *,
+    by: Caller,
+    tool_args: dict[str, Any],
+    receipt: str | None = None,
+    attempt: str = "",
 ) -> None:
     """Spend the approval of *interrupt*, once, for exactly the arguments that were approved.
+
+    Whoever did so and lost the answer sends the same *attempt* again: until an outcome is recorded that is
+    no second time.
 
     Raises:
         TransitionConflict: it is not approved, (``spent``) it was consumed before, or (``answered``) a person
@@ -207,20 +215,27 @@ def consume(
         raise receipts.arguments_differ()
     if interrupt.consumed_at is None:  # what is spent is spent, whatever has become of its receipt
         receipts.check(interrupt, arguments_hash=arguments_hash, sent=receipt, now=database_now())
-    with log.unit_of_work():
-        perform(
-            CONSUME,
-            interrupt,
-            actor=by.actor,
-            changes={"consumed_at": Now()},
-            guards={
-                "stale": Q(content_hash=interrupt.stored_hash()),
-                "spent": Q(consumed_at__isnull=True),
-            },
-            data={**interrupt.headline, "tool_args": tool_args},
-        )
-        if interrupt.response is not None:
-            raise TransitionConflict(CONSUME, interrupt.pk, "answered")
+    try:
+        with log.unit_of_work():
+            perform(
+                CONSUME,
+                interrupt,
+                actor=by.actor,
+                changes={"consumed_at": Now()},
+                child_changes={"attempt": attempt},
+                guards={
+                    "stale": Q(content_hash=interrupt.stored_hash()),
+                    "spent": Q(consumed_at__isnull=True),
+                },
+                data={**interrupt.headline, "tool_args": tool_args},
+            )
+            if interrupt.response is not None:
+                raise TransitionConflict(CONSUME, interrupt.pk, "answered")
+    except TransitionConflict as conflict:
+        interrupt.refresh_from_db()
+        again = conflict.reason == "spent" and attempt and attempt == interrupt.attempt
+        if not again or interrupt.outcome:
+            raise
 
 
 def report(interrupt: Interrupt, *, by: Caller, outcome: str, result: Any = None) -> None:

@@ -18,13 +18,15 @@ from types import FrameType
 from xml.etree import ElementTree
 
 # What pages look like, and the client against its own loopback, has nothing to do with the database.
+OWN = "--ignore=tests/frameworks"
 PARTS = {
-    "SQLite": ("sqlite", ["-m", "not drill", "--deselect=client/tests"]),
-    "PostgreSQL and Redis": ("production", ["-m", "not drill and not browser and not sqlite"]),
-    "Drills on SQLite": ("sqlite", ["-m", "drill"]),
-    "Drills on PostgreSQL and Redis": ("production", ["-m", "drill"]),
+    "SQLite": ("sqlite", [OWN, "-m", "not drill", "--deselect=client/tests"]),
+    "PostgreSQL and Redis": ("production", [OWN, "-m", "not drill and not browser and not sqlite"]),
+    "Drills on SQLite": ("sqlite", [OWN, "-m", "drill"]),
+    "Drills on PostgreSQL and Redis": ("production", [OWN, "-m", "drill"]),
+    "Frameworks": ("sqlite", ["tests/frameworks"]),
 }
-ORDER = ("SQLite", "PostgreSQL and Redis", "Drills on PostgreSQL and Redis", "Drills on SQLite")
+ORDER = ("SQLite", "PostgreSQL and Redis", "Drills on PostgreSQL and Redis", "Drills on SQLite", "Frameworks")
 AT_ONCE = 3
 NOTHING_CHOSEN = 5
 STOPPED = {2, 128 + signal.SIGINT, 128 + signal.SIGTERM}  # by ctrl-C or a signal: nothing more then

@@ -248,6 +248,13 @@ def spending(side: Side) -> None:
     side.decide(answered, "respond", response="It is gone already.")
     side.get(f"interrupts/{answered['id']}/status")
     side.post(f"interrupts/{answered['id']}/consume", {"tool_args": DELETE["tool_args"]})
+    retried = side.post("interrupts", DELETE)
+    side.decide(retried, "approve")
+    for attempt in ("one", "one", "two"):
+        spend = {"tool_args": DELETE["tool_args"], "attempt": attempt}
+        side.post(f"interrupts/{retried['id']}/consume", spend)
+    side.post(f"interrupts/{retried['id']}/outcome", {"status": "succeeded"})
+    side.post(f"interrupts/{retried['id']}/consume", {**spend, "attempt": "one"})
     refused = side.post("interrupts", DELETE)
     side.decide(refused, "reject", reason="No.")
     side.post(f"interrupts/{refused['id']}/consume", {"tool_args": DELETE["tool_args"]})

@@ -23,6 +23,24 @@ def test_an_approval_is_spent_once(agent: Door, as_ann: Door) -> None:
     assert problem(second, 409, "spent")["current"]["consumed_at"] == first.json()["consumed_at"]
 
 
+def test_an_attempt_whose_answer_was_lost_is_sent_again_until_an_outcome_is_known(
+    agent: Door, as_ann: Door
+) -> None:
+    path = f"/interrupts/{approved(agent, as_ann)}"
+    mine, other = ({"tool_args": {"amount": 100}, "attempt": name} for name in ("mine", "another"))
+
+    first, again = (agent.post_json(f"{path}/consume", mine) for _ in range(2))
+    assert first.status_code == again.status_code == 200
+    assert again.json() == first.json()
+    problem(agent.post_json(f"{path}/consume", other), 409, "spent")
+    problem(agent.post_json(f"{path}/consume", {"tool_args": {"amount": 100}}), 409, "spent")
+    events = [event["type"] for event in agent.get_json("/events").json()["results"]]
+    assert events.count("hitl.item.consumed") == 1
+
+    agent.post_json(f"{path}/outcome", {"status": "succeeded"})
+    problem(agent.post_json(f"{path}/consume", mine), 409, "spent")
+
+
 def test_other_arguments_do_not_spend_it(agent: Door, as_ann: Door) -> None:
     pk = approved(agent, as_ann, modifications={"amount": 50})
 

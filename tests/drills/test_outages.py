@@ -7,7 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
+from websockets.exceptions import ConnectionClosedError
+from websockets.sync.client import ClientConnection
 
+from agents.sockets import CLOSE_TRY_LATER
 from tests.drills.callers import Caller, positions
 from tests.drills.sites import Site, counts, eventually
 from tests.servers import Postgres, Redis, start_postgres, start_redis
@@ -52,11 +55,28 @@ def postgres(postgres_of_its_own: Postgres) -> Iterator[Postgres]:
         postgres_of_its_own.start()
 
 
+def heard_by(agent: Caller, after: str) -> ClientConnection:
+    """Open a socket that hears; the process behind it may still be at its last try to reach the database."""
+
+    def greeted() -> ClientConnection | None:
+        socket = agent.socket(f"/ws/agents?after={after}")
+        try:
+            assert json.loads(socket.recv(10))["type"] == "hello"
+        except ConnectionClosedError as closed:
+            if closed.rcvd is None or closed.rcvd.code != CLOSE_TRY_LATER:
+                raise
+            return None
+        return socket
+
+    found = eventually(greeted, pause=0.3)
+    assert found is not None
+    return found
+
+
 def decide_while_waiting(agent: Caller, ann: Caller, *, within: float) -> None:
     """Let a long poll and a socket of *agent* wait for a decision, and hear it."""
     after = agent.http.get("/events", params={"limit": 1000}).json()["cursor"]
-    with agent.socket(f"/ws/agents?after={after}") as socket, ThreadPoolExecutor(1) as thread:
-        assert json.loads(socket.recv(10))["type"] == "hello"
+    with heard_by(agent, after) as socket, ThreadPoolExecutor(1) as thread:
         pk = agent.ask()["id"]
         wait = thread.submit(agent.http.get, f"/interrupts/{pk}/wait", params={"timeout": 50})
         time.sleep(0.3)

@@ -48,6 +48,7 @@ from hitl_client.models import (
     Secrets,
     Status,
 )
+from hitl_client.review import Ruling, ToolCall, approved_call
 from hitl_client.runs import Completed, Pending, durable, session
 
 __all__ = [
@@ -72,15 +73,18 @@ __all__ = [
     "PolicyAnswer",
     "ProblemError",
     "Rejected",
+    "Ruling",
     "Run",
     "Secrets",
     "SecretsGone",
     "SecretsLeased",
     "Status",
     "StreamReset",
+    "ToolCall",
     "Unavailable",
     "UnexpectedAnswer",
     "WaitTimeout",
+    "approved_call",
     "durable",
     "session",
 ]

@@ -318,11 +318,15 @@ class Calls:
 
     def pursue(self, question: Question) -> Flow[Interrupt]:
         """Create the item or find the one of an earlier run; return it as `put` does."""
-        if question.key and question.scope == self._own_scope and not question.options.get("key"):
-            log.warning("Asked without session_id, run_id or key: another process will not find the answer")
+        self.warn_where_lost(question)
         item = yield from self.create(question)
         settled_one = yield from self.stay(question, item)
         return settled_one
+
+    def warn_where_lost(self, question: Question) -> None:
+        """Say so in the log where no other process could find the answer."""
+        if question.key and question.scope == self._own_scope and not question.options.get("key"):
+            log.warning("Asked without session_id, run_id or key: another process will not find the answer")
 
     def stay(self, question: Question, item: Interrupt) -> Flow[Interrupt]:
         """Stay with an item that was created or found, as its mode says."""

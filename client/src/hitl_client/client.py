@@ -8,8 +8,8 @@ import functools
 import inspect
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
-from typing import Any, Concatenate, ParamSpec, Self, TypeAlias, TypeVar, Unpack, overload
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeAlias, TypeVar, Unpack, overload
 
 import httpx
 
@@ -19,6 +19,7 @@ from hitl_client.flows import Flow, Listen, Pause, log
 from hitl_client.gate import Gate, GateOptions, awaitable_gate, blocking_gate
 from hitl_client.models import ActionRequest, Event, Interrupt, Secrets
 from hitl_client.policies import PolicyCalls
+from hitl_client.review import ReviewCalls, Ruling, Running, carry_out, carry_out_async
 from hitl_client.runs import session
 from hitl_client.workflows import RunCalls
 
@@ -33,7 +34,7 @@ Tool: TypeAlias = Callable[..., Any]
 T = TypeVar("T")
 
 
-class AgentCalls(ActionCalls, PolicyCalls, RunCalls):
+class AgentCalls(ActionCalls, ReviewCalls, RunCalls):
     """All calls of one agent."""
 
 
@@ -185,6 +186,7 @@ class HITL(Client):
     evaluate = blocking(PolicyCalls.evaluate)
     consume = blocking(PolicyCalls.consume)
     report = blocking(PolicyCalls.report)
+    review = blocking(ReviewCalls.review)
     request_action = blocking(ActionCalls.request_action)
     templates = blocking(ActionCalls.templates)
     get_request = blocking(ActionCalls.get_request)
@@ -228,6 +230,23 @@ class HITL(Client):
         request_id = request if isinstance(request, str) else request.id
         yield self.reveal(request_id, wait_timeout)
         self.ack(request_id)
+
+    def carry_out(
+        self,
+        ruling: Ruling,
+        tool: Callable[[], T],
+        *,
+        report: bool | Literal["result"] = True,
+        idempotent: bool = False,
+    ) -> T:
+        """Make a call that was reviewed: spend its approval, run the tool, report what came of it.
+
+        Returns the tool's result, a person's response where there is one, or, with `report="result"`, the
+        result of the time it ran before. Raises what refused it, and ApprovalSpent where it must not run: it
+        has run, or nobody knows. An `idempotent` tool may run again as long as no outcome is recorded.
+        """
+        result: T = carry_out(self._calls, ruling, tool, Running(report, idempotent), self._run)
+        return result
 
     def events(
         self, after: str | None = None, *, types: Sequence[str] = (), follow: bool | int = True
@@ -346,6 +365,7 @@ class AsyncHITL(Client):
     evaluate = awaitable(PolicyCalls.evaluate)
     consume = awaitable(PolicyCalls.consume)
     report = awaitable(PolicyCalls.report)
+    review = awaitable(ReviewCalls.review)
     request_action = awaitable(ActionCalls.request_action)
     templates = awaitable(ActionCalls.templates)
     get_request = awaitable(ActionCalls.get_request)
@@ -380,6 +400,19 @@ class AsyncHITL(Client):
         request_id = request if isinstance(request, str) else request.id
         yield await self.reveal(request_id, wait_timeout)
         await self.ack(request_id)
+
+    async def carry_out(
+        self,
+        ruling: Ruling,
+        tool: Callable[[], Awaitable[T]],
+        *,
+        report: bool | Literal["result"] = True,
+        idempotent: bool = False,
+    ) -> T:
+        """As `HITL.carry_out`."""
+        how = Running(report, idempotent)
+        result: T = await carry_out_async(self._calls, ruling, tool, how, self._run)
+        return result
 
     async def events(
         self, after: str | None = None, *, types: Sequence[str] = (), follow: bool | int = True

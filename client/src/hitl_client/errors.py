@@ -9,7 +9,7 @@ HITLError
  ├─ WaitTimeout            still undecided when `wait_timeout` was over; carries the interrupt
  ├─ ArgumentsChanged       this key was used to ask about something else, or other arguments were approved
  ├─ ProblemError           the server refused: an RFC 9457 problem document
- │   ├─ ApprovalSpent      the approval was used before, or its receipt is too old: do not run
+ │   ├─ ApprovalSpent      the approval was used before, answered in the tool's place, or too old: do not run
  │   ├─ StreamReset        the event cursor is of another life of the server; carries where to start
  │   ├─ SecretsLeased      the secret answers were revealed a moment ago; can be had again after the lease
  │   └─ SecretsGone        the secret answers were acknowledged, or not fetched in time, and are destroyed
@@ -33,12 +33,14 @@ class InterruptSignal(BaseException):
 
     It is no `Exception` because agent frameworks catch those inside a tool and feed them to the model,
     which would then go on as if it had been answered. `data` is what the question came with; before a tool
-    call that came with none, {tool, arguments}.
+    call that came with none, {tool, arguments}. Where several were asked at once, `interrupts` are all that
+    wait, and the signal speaks of the first.
     """
 
-    def __init__(self, interrupt: Interrupt) -> None:
-        super().__init__(interrupt)
+    def __init__(self, interrupt: Interrupt, *others: Interrupt) -> None:
+        super().__init__(interrupt, *others)
         self.interrupt = interrupt
+        self.interrupts = (interrupt, *others)
         self.interrupt_id: str = interrupt["id"]
         self.reason: str = interrupt.get("reason") or interrupt.get("title") or ""
         self.data: dict[str, Any] = interrupt.get("data") or interrupt.get("context") or {}
@@ -166,7 +168,9 @@ class ProblemError(HITLError):
 
 
 class ApprovalSpent(ProblemError):
-    """An approval holds once, and for a time; `code` is spent or receipt_expired."""
+    """An approval holds once, and for a time, and an answer is none; `code` is spent, receipt_expired or
+    answered.
+    """
 
 
 class StreamReset(ProblemError):
@@ -193,6 +197,7 @@ class SecretsGone(ProblemError):
 
 KINDS: dict[str, type[ProblemError]] = {
     "spent": ApprovalSpent,
+    "answered": ApprovalSpent,
     "receipt_expired": ApprovalSpent,
     "reset": StreamReset,
     "leased": SecretsLeased,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
+import uuid
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any, Literal
@@ -62,7 +63,7 @@ class Kept:
         return cls(answer, response.headers.get("etag", ""), since, int(found[1]) if found else 0)
 
 
-class Rulings:
+class Answers:
     """The answers kept. Safe to share between threads."""
 
     def __init__(self) -> None:
@@ -99,7 +100,7 @@ class PolicyCalls(Calls):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.rulings = Rulings()
+        self.answers = Answers()
 
     def evaluate(
         self, tool_name: str, tool_args: Json | None = None, *, session_id: str = ""
@@ -132,7 +133,7 @@ class PolicyCalls(Calls):
         run = current_run.get()
         session_id = session_id or (run and run.session_id) or ""
         case = Case(session_id, tool_name, hashlib.sha256(canonical(tool_args)).digest())
-        kept, now = self.rulings.find(case), time.monotonic()
+        kept, now = self.answers.find(case), time.monotonic()
         if kept and kept.is_fresh:
             return kept.answer
         body = {"tool_name": tool_name, "tool_args": tool_args}
@@ -146,15 +147,21 @@ class PolicyCalls(Calls):
         found: Kept = yield from exchange(
             lambda: call, patience, reader=lambda said: Kept.of(said, now, kept)
         )
-        self.rulings.keep(case, found)
+        self.answers.keep(case, found)
         return found.answer
 
-    def consume(self, interrupt_id: str, tool_args: Json, receipt: str | None = None) -> Flow[Interrupt]:
+    def consume(
+        self, interrupt_id: str, tool_args: Json, receipt: str | None = None, attempt: str | None = None
+    ) -> Flow[Interrupt]:
         """Spend an approval on exactly these arguments, before the call is made.
 
-        Raises ApprovalSpent (do not run it), ArgumentsChanged for others than were approved.
+        The same `attempt` may spend it again until an outcome is reported. Raises ApprovalSpent (do not run
+        it), ArgumentsChanged for others than were approved.
         """
-        body = {"tool_args": tool_args} | ({"receipt": receipt} if receipt else {})
+        # A name for this attempt makes sending it again harmless, should its answer be lost.
+        body = {"tool_args": tool_args, "attempt": attempt or uuid.uuid4().hex}
+        if receipt:
+            body["receipt"] = receipt
         try:
             item: Interrupt = yield from self.send(Call("POST", path_of(interrupt_id, "consume"), body=body))
         except ProblemError as refusal:
