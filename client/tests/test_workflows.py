@@ -72,6 +72,8 @@ class Workflows(Loopback):
                 return 201, {"reference": f"attachment:att_{len(self.uploads)}"}
             case "GET", ["sessions", "trip%2F7", "files", "att_1"]:
                 return 200, "the bytes"
+            case _, ["sessions", *_]:
+                return 404, {"title": "Not Found"}
             case "POST", ["browser_approvals"]:
                 body = json.loads(request.content)
                 asked = {"type": "approval", "reason": body["action_description"], "run_id": body["run_id"]}

@@ -30,6 +30,7 @@ class Ear:
 
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
         self.url, self.headers = url, headers
+        self._open = contextlib.ExitStack()
         self._socket: ClientConnection | None = None
 
     def listen(self, step: Listen) -> bool:
@@ -39,9 +40,8 @@ class Ear:
         """
         try:
             if self._socket is None:
-                self._socket = connect(
-                    self.url, additional_headers=self.headers, open_timeout=PATIENCE_SECONDS
-                )
+                opening = connect(self.url, additional_headers=self.headers, open_timeout=PATIENCE_SECONDS)
+                self._socket = self._open.enter_context(opening)
                 self._hear(self._socket, is_greeting, PATIENCE_SECONDS)
             else:
                 self._hear(self._socket, step.concerns, step.seconds)
@@ -59,9 +59,8 @@ class Ear:
 
     def close(self) -> None:
         """Close the socket, if there is one."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        self._socket = None
+        self._open.close()
 
 
 class AsyncEar:
@@ -69,15 +68,17 @@ class AsyncEar:
 
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
         self.url, self.headers = url, headers
+        self._open = contextlib.AsyncExitStack()
         self._socket: AsyncConnection | None = None
 
     async def listen(self, step: Listen) -> bool:
         """As `Ear.listen`."""
         try:
             if self._socket is None:
-                self._socket = await connect_async(
+                opening = connect_async(
                     self.url, additional_headers=self.headers, open_timeout=PATIENCE_SECONDS
                 )
+                self._socket = await self._open.enter_async_context(opening)
                 await self._hear(self._socket, is_greeting, PATIENCE_SECONDS)
             else:
                 await self._hear(self._socket, step.concerns, step.seconds)
@@ -95,9 +96,8 @@ class AsyncEar:
 
     async def close(self) -> None:
         """As `Ear.close`."""
-        if self._socket is not None:
-            await self._socket.close()
-            self._socket = None
+        self._socket = None
+        await self._open.aclose()
 
 
 LOST = "No socket (%s): the answer is held instead"

@@ -199,6 +199,8 @@ class FakeServer(httpx.BaseTransport, httpx.AsyncBaseTransport):
     def _held_until(self, request: httpx.Request) -> float:
         name = "timeout" if request.url.path.endswith("/wait") else "wait"
         seconds = request.url.params.get(name, "30" if name == "timeout" else "0")
+        if name == "timeout" and set(request.url.params) - {name}:
+            seconds = "0"  # it is refused
         return time.monotonic() + (float(seconds) if seconds.isdecimal() else 0)
 
     def _is_held(self, request: httpx.Request) -> bool:
