@@ -77,7 +77,6 @@ def test_a_wait_and_a_reader_outlast_a_crash(
     server: LiveServer, ann: Operator, session: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     key = server.new_key()
-    hitl = HITL(server.url, key, wait_by="socket")
     decided: list[Decision] = []
     seen: list[Any] = []
 
@@ -89,7 +88,8 @@ def test_a_wait_and_a_reader_outlast_a_crash(
                     return
 
     def ask() -> None:
-        decided.append(hitl.require_approval("Deploy?", session_id=session))
+        with HITL(server.url, key, wait_by="socket") as hitl:
+            decided.append(hitl.require_approval("Deploy?", session_id=session))
 
     threads = [threading.Thread(target=read), threading.Thread(target=ask)]
     for thread in threads:
