@@ -74,7 +74,7 @@ def test_every_decision_is_what_becomes_of_the_call(
         ["pay", "approved", 10.0, False, ["1", "x"], asked["approved"]],
     ]
     told = said["told"]
-    assert "no such bank" in told.pop("failed")
+    assert "An error occurred while running the tool" in told.pop("failed")
     assert "no JSON" in told.pop("malformed")
     result, changed = told.pop("edited").split("\n\n")
     assert result == "paid ann's choice"

@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import Any, Literal, Unpack
 
 from hitl_client.client import AsyncHITL
-from hitl_client.errors import ApprovalSpent, InterruptSignal
+from hitl_client.errors import ApprovalSpent, InterruptSignal, WaitTimeout
 from hitl_client.review import ReviewOptions, Ruling, ToolCall
 
 # By name, because a type checker that also sees another package called `agents` would read that one.
@@ -97,8 +97,13 @@ class HumanReview:
         inner = tooling.set_function_tool_failure_error_function(replace(tool, needs_approval=False), None)
 
         async def invoke(context: Any, arguments: str) -> Any:
-            call = read_call(tool, arguments, context.tool_call_id)
-            [ruling] = await self._review(tool, call)
+            try:
+                call = read_call(tool, arguments, context.tool_call_id)
+                [ruling] = await self._review(tool, call)
+            except ValueError as malformed:
+                return str(malformed)
+            except WaitTimeout:
+                return "Nobody has decided about this call yet, so it was not made."
             if not ruling.runs:
                 return ruling.message
             context.tool_arguments = approved = json.dumps(ruling.arguments)
