@@ -9,6 +9,8 @@ DEV := .venv/.installed-dev
 FRAMEWORKS := .venv/frameworks/.installed .venv/crewai/.installed
 
 export UV_PYTHON_DOWNLOADS := never
+# Compiled once, not at every start of each of the many processes.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help run test lint format types imports migrations-check messages pictures check lock-check lock bench dev frameworks clean
 
