@@ -20,14 +20,23 @@ const CALLED = [
   "requests/{id}/wait",
 ];
 
-const whole = JSON.parse(await text(process.stdin));
+// A name that no caller may use (false) is none a caller needs a type for.
+const whole = JSON.parse(await text(process.stdin), (_, value) => {
+  if (!value?.properties) return value;
+  const properties = Object.entries(value.properties).filter(([, schema]) => schema !== false);
+  return { ...value, properties: properties.length ? Object.fromEntries(properties) : undefined };
+});
 const paths = CALLED.map((name) => `/api/v1/${name}`).map((path) => {
   if (!whole.paths[path]) throw new Error(`the server has no ${path} any more`);
   return [path, whole.paths[path]];
 });
-for (const { responses } of paths.flatMap(([, path]) => Object.values(path))) {
+for (const { requestBody, responses } of paths.flatMap(([, path]) => Object.values(path))) {
   for (const status in responses) {
     if (!status.startsWith("2")) delete responses[status]; // each is the same Problem
+  }
+  for (const said of [requestBody, ...Object.values(responses ?? {})]) {
+    const json = said?.content?.["application/json"];
+    if (json?.schema?.anyOf) json.schema = json.schema.anyOf[0]; // ours; the others are dialects, not spoken here
   }
 }
 

@@ -134,7 +134,7 @@ export interface paths {
         };
         /**
          * Ask how it stands
-         * @description Answers an `ETag`; with `If-None-Match` it is 304 until something changes.
+         * @description Answers an `ETag`; with `If-None-Match` it is 304 until something changes. In a dialect it answers what the interrupt itself does, without an `ETag`.
          */
         get: operations["interrupts_status_retrieve"];
         put?: never;
@@ -701,7 +701,10 @@ export interface operations {
     };
     interrupts_create: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Speak the shapes of an agents' framework: docs/agents/dialects.md. */
+                dialect?: "langchain" | "agent-inbox" | "ag-ui" | "mcp" | "a2a";
+            };
             header?: {
                 /** @description The same key again finds what it first asked and the answer, as long as that is kept. */
                 "Idempotency-Key"?: string;
@@ -778,7 +781,10 @@ export interface operations {
     };
     interrupts_retrieve: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Speak the shapes of an agents' framework: docs/agents/dialects.md. */
+                dialect?: "langchain" | "agent-inbox" | "ag-ui" | "mcp" | "a2a";
+            };
             header?: never;
             path: {
                 id: string;
@@ -893,7 +899,10 @@ export interface operations {
     };
     interrupts_status_retrieve: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Speak the shapes of an agents' framework: docs/agents/dialects.md. */
+                dialect?: "langchain" | "agent-inbox" | "ag-ui" | "mcp" | "a2a";
+            };
             header?: never;
             path: {
                 id: string;
@@ -916,6 +925,8 @@ export interface operations {
     interrupts_wait_retrieve: {
         parameters: {
             query?: {
+                /** @description Speak the shapes of an agents' framework: docs/agents/dialects.md. */
+                dialect?: "langchain" | "agent-inbox" | "ag-ui" | "mcp" | "a2a";
                 /** @description Seconds to hold at most. */
                 timeout?: number;
             };
