@@ -19,8 +19,9 @@ class Scripted(BaseLLM):
         super().__init__(model="scripted", native=native, calls=list(calls))
 
     def call(self, messages, tools=None, *_, **__):
-        last = messages if isinstance(messages, str) else str(messages[-1]["content"])
-        self.told.append(last)
+        said = [messages] if isinstance(messages, str) else [str(message["content"]) for message in messages]
+        self.told = said
+        last = said[-1]
         if not self.calls:
             return last if self.native else f"Thought: I know.\nFinal Answer: {last}"
         if not self.native:
