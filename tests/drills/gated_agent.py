@@ -1,10 +1,11 @@
-"""An agent that makes gated calls, and dies by its own hand wherever chance says so.
+"""An agent that makes gated calls, is killed wherever chance says so, and is started again until it is done.
 
-python -m tests.drills.gated_agent SESSION LEDGER HOW CHANCE
+python -m tests.drills.gated_agent SESSION LEDGER HOW DEATHS
 
-It makes the same calls each time it is started, and prints what came of each as JSON once all are settled.
-HOW is the gate's options as JSON. With a probability of CHANCE it is killed before each request it sends,
-after each answer it gets, and before and after the tool does its work.
+Each life is a process of its own, at times there are two at once. All make the same calls, and print what
+came of each as JSON once all are settled. HOW is the gate's options as JSON. With a chance that differs from
+life to life a process is killed before each request it sends, after each answer it gets, and before and after
+the tool does its work; after DEATHS lives nobody is killed any more.
 """
 
 import json
@@ -14,6 +15,7 @@ import signal
 import sqlite3
 import sys
 import time
+import traceback
 from contextlib import closing
 from functools import partial
 from typing import Any
@@ -23,6 +25,7 @@ from hitl_client import HITL, ApprovalSpent, InterruptSignal, NotApproved, appro
 
 CALLS = 5
 PAUSE = 0.1  # seconds between two looks
+CHANCES = [0.005, 0.02, 0.1]
 
 
 class Ledger:
@@ -48,8 +51,9 @@ def die_by(chance: float, _: Any = None) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def main(name: str, ledger_path: str, how: dict[str, Any], chance: float) -> None:
-    ledger, fate = Ledger(ledger_path), partial(die_by, chance)
+def live(name: str, ledger: Ledger, how: dict[str, Any], chance: float) -> None:
+    """Make the calls until all are settled."""
+    fate = partial(die_by, chance)
     http = httpx.Client(event_hooks={"request": [fate], "response": [fate]})
     hitl = HITL(http=http, api_key=os.environ["HITL_API_KEY"])
 
@@ -82,8 +86,35 @@ def main(name: str, ledger_path: str, how: dict[str, Any], chance: float) -> Non
         if None not in came:
             break
         time.sleep(PAUSE)
-    sys.stdout.write(json.dumps(came))
+    print(json.dumps(came), flush=True)  # noqa: T201 - the program's answer
+
+
+def give_birth(*life: Any) -> int:
+    """Live a life in a process of its own, which begins as a copy of this one; return its id."""
+    if child := os.fork():
+        return child
+    try:
+        random.seed()
+        live(*life)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+def main(name: str, path: str, how: str, deaths: int) -> None:
+    ledger = Ledger(path)
+    for number in range(deaths + 1):
+        chance = random.choice(CHANCES) if number < deaths else 0.0
+        children = [
+            give_birth(name, ledger, json.loads(how), chance) for _ in range(random.choice([1, 1, 2]))
+        ]
+        ends = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+        if bad := [end for end in ends if end not in (0, -signal.SIGKILL)]:
+            sys.exit(bad[0])
+        if not any(ends):
+            return
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), float(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))

@@ -1,6 +1,6 @@
 """A gated call runs once and as it was approved, whoever dies, whatever breaks, however often it is told.
 
-Each agent is killed at random points and started again until it is done, at times twice at once.
+See `gated_agent.py` for how the agents live and die.
 """
 
 import json
@@ -26,7 +26,7 @@ from tests.live import ROOT
 
 AT_ONCE = 4
 SESSIONS = counts(4, 200)
-DEATHS = counts(5, 12)
+DEATHS = counts(8, 20)
 DECISIONS = ["approve", "edit", "reject", "respond"]
 EDITS: list[Any] = [1, 1.0, 2.5, "7", None, True, [1, 1.0, {"ü": None}]]
 
@@ -67,31 +67,17 @@ def an_answer_to(item: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def drive(name: str, ledger: Path, url: str, key: str, how: dict[str, Any]) -> list[Any]:
-    """Start the agent again and again until it is done, at times twice; return what came of its calls."""
-    env = {**os.environ, "HITL_URL": url, "HITL_API_KEY": key}
-    for deaths in range(DEATHS + 1):
-        chance = random.choice([0.005, 0.02, 0.1]) if deaths < DEATHS else 0.0
-        command = [
-            sys.executable,
-            "-m",
-            "tests.drills.gated_agent",
-            name,
-            ledger,
-            json.dumps(how),
-            str(chance),
-        ]
-        running = [
-            subprocess.Popen(
-                list(map(str, command)), cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-            )
-            for _ in range(random.choice([1, 1, 2]))
-        ]
-        came = [process.communicate(timeout=200) for process in running]
-        for process, (_, complaint) in zip(running, came, strict=True):
-            assert process.returncode in (0, -9), complaint.decode()
-        if all(process.returncode == 0 for process in running):
-            break
-    return list(json.loads(came[0][0]))
+    """Let the agent live and die until it is done; return what came of its calls."""
+    command = ["-m", "tests.drills.gated_agent", name, str(ledger), json.dumps(how), str(DEATHS)]
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=ROOT,
+        env={**os.environ, "HITL_URL": url, "HITL_API_KEY": key},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return list(json.loads(done.stdout.splitlines()[-1]))
 
 
 @pytest.mark.parametrize("mode", ["raise", "wait"])
