@@ -110,16 +110,12 @@ def test_a_function_that_is_no_method_shows_its_self(hitl: HITL, server: Loopbac
 
 @pytest.mark.parametrize("decided", [True, False], ids=["a person", "the policies"])
 def test_nobody_changes_the_arguments_between_the_approval_and_the_call(
-    hitl: HITL, server: Loopback, decided: bool
+    hitl: HITL, server: Loopback, monkeypatch: pytest.MonkeyPatch, decided: bool
 ) -> None:
     mail: dict[str, Any] = {"to": ["ann"]}
 
-    def meanwhile() -> bool:
-        mail["to"].append("eve")
-        return False
-
     @hitl.gate(unlisted="ask" if decided else "allow")
-    def send(mail: dict[str, Any], password: object = None) -> Any:
+    def send(mail: dict[str, Any]) -> Any:
         return mail
 
     server.soon()
@@ -127,10 +123,10 @@ def test_nobody_changes_the_arguments_between_the_approval_and_the_call(
 
     def late(*asked: Any) -> Any:
         answer = yield from rule(*asked)
-        meanwhile()
+        mail["to"].append("eve")
         return answer
 
-    hitl._calls.rule = late  # type: ignore[method-assign]
+    monkeypatch.setattr(hitl._calls, "rule", late)
     assert send(mail) == {"to": ["ann"]}
     assert mail == {"to": ["ann", "eve"]}
     assert [body["tool_args"]["mail"] for body in server.bodies.values()] == [{"to": ["ann"]}] * decided
@@ -143,7 +139,7 @@ def test_a_refusal_may_be_what_the_model_reads(hitl: HITL, server: Loopback) -> 
         ran.append(amount)
         return amount
 
-    gated = hitl.gate(on_refusal="return", mode="raise", report=True, call_id="c", session_id="s")(pay)
+    gated: Any = hitl.gate(on_refusal="return", mode="raise", report=True, call_id="c", session_id="s")(pay)
     with pytest.raises(InterruptSignal):
         gated(5)
     server.decide("rejected", rejection_reason="Too much")
@@ -164,7 +160,7 @@ async def test_a_refusal_is_returned_to_an_awaiting_model_too(server: Loopback) 
     async with AsyncHITL(server.url, "hitl_key") as hitl:
 
         @hitl.gate(on_refusal="return")
-        async def pay(amount: int) -> int:
+        async def pay(amount: int) -> Any:
             return amount
 
         server.soon("expired")
@@ -173,7 +169,7 @@ async def test_a_refusal_is_returned_to_an_awaiting_model_too(server: Loopback) 
 
 def test_an_answer_in_the_tools_place_is_its_result(hitl: HITL, server: Loopback) -> None:
     @hitl.gate(allowed_decisions=["respond", "reject"], report=True)
-    def look_up(name: str) -> str:
+    def look_up(name: str) -> Any:
         raise AssertionError
 
     server.soon(response={"phone": 7}, decision="respond")

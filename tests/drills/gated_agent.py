@@ -61,13 +61,13 @@ def live(name: str, ledger: Ledger, how: dict[str, Any], chance: float) -> None:
         fate()
         ruling = approved_call()
         arguments = {"order": order, "amount": amount, "note": note}
-        ledger.note(ruling and ruling.interrupt_id, arguments)
+        ledger.note(ruling.interrupt_id if ruling else None, arguments)
         fate()
         return {"paid": amount, "note": note}
 
     def settle(number: int) -> tuple[str, Any]:
-        call_id = {"call_id": f"call_{number}"} if how["mode"] == "wait" else {}
-        gated = hitl.gate(**how, **call_id)(pay)
+        options = how | ({"call_id": f"call_{number}"} if how["mode"] == "wait" else {})
+        gated = hitl.gate(**options)(pay)
         try:
             return "result", gated(number // 2, amount=number // 2 * 10)  # each is made twice
         except NotApproved as refusal:
