@@ -26,6 +26,7 @@ from hitl_client import HITL, ApprovalSpent, InterruptSignal, NotApproved, appro
 CALLS = 5
 PAUSE = 0.1  # seconds between two looks
 CHANCES = [0.005, 0.02, 0.1]
+WORST = 5  # times more often, from the moment an approval is being spent until its outcome is recorded
 
 
 class Ledger:
@@ -46,7 +47,12 @@ class Ledger:
         return [(pk, json.loads(said)) for pk, said in self.do("SELECT interrupt, arguments FROM run")]
 
 
-def die_by(chance: float, _: Any = None) -> None:
+def die_by(chance: float, passing: httpx.Request | httpx.Response) -> None:
+    request = passing if isinstance(passing, httpx.Request) else passing.request
+    die(chance * (WORST if request.url.path.endswith(("/consume", "/outcome")) else 1))
+
+
+def die(chance: float) -> None:
     if random.random() < chance:
         os.kill(os.getpid(), signal.SIGKILL)
 
@@ -58,11 +64,11 @@ def live(name: str, ledger: Ledger, how: dict[str, Any], chance: float) -> None:
     hitl = HITL(http=http, api_key=os.environ["HITL_API_KEY"])
 
     def pay(order: int, amount: Any, note: Any = None) -> dict[str, Any]:
-        fate()
+        die(chance * WORST)
         ruling = approved_call()
         arguments = {"order": order, "amount": amount, "note": note}
         ledger.note(ruling.interrupt_id if ruling else None, arguments)
-        fate()
+        die(chance * WORST)
         return {"paid": amount, "note": note}
 
     def settle(number: int) -> tuple[str, Any]:

@@ -25,8 +25,8 @@ from tests.drills.wires import breaking_wire
 from tests.live import ROOT
 
 AT_ONCE = 4
-SESSIONS = counts(4, 200)
-DEATHS = counts(8, 20)
+SESSIONS = counts(2, 200)
+DEATHS = counts(6, 20)
 DECISIONS = ["approve", "edit", "reject", "respond"]
 EDITS: list[Any] = [1, 1.0, 2.5, "7", None, True, [1, 1.0, {"ü": None}]]
 
