@@ -41,8 +41,9 @@ class Shop:
     def __init__(self, server: LiveServer, redis: Redis, folder: Path) -> None:
         self.folder = folder
         written(folder, GUIDE, 1).rename(folder / "tasks.py")
+        ours = {"DJANGO_SETTINGS_MODULE"}  # Celery would take the tasks for those of a Django project
         self.env = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if name not in ours},
             "HITL_URL": server.url,
             "HITL_API_KEY": server.new_key(),
             "REDIS_URL": redis.url,
