@@ -9,14 +9,17 @@ DEV := .venv/.installed-dev
 FRAMEWORKS := .venv/frameworks/.installed .venv/crewai/.installed
 
 export UV_PYTHON_DOWNLOADS := never
+# Compiled once, not at every start of each of the many processes.
+export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run test lint format types imports migrations-check messages pictures check lock-check lock bench dev frameworks clean
+.PHONY: help run test lint format types types-ts imports migrations-check messages pictures check lock-check lock bench dev frameworks clean
 
 help:
 	@echo "make run               set up and start the server with a demo operator and agent (PORT, HITL_DATA_DIR)"
 	@echo "make test              set up and run all tests, on SQLite and on real PostgreSQL and Redis"
 	@echo "make lint              style of code and templates;  make format  puts it right"
 	@echo "make types             mypy"
+	@echo "make types-ts          the types of client-ts, generated from the server's OpenAPI document"
 	@echo "make imports           the layers of the architecture"
 	@echo "make migrations-check  no model without its migration"
 	@echo "make messages          every string of the pages into locale/, for translators, and what they wrote out of it"
@@ -57,6 +60,11 @@ format: $(DEV)
 types: $(DEV)
 	$(PY) -m mypy .
 
+types-ts: $(DEV)
+	@cd client-ts && npm ci --silent --no-audit --no-fund
+	@$(PY) manage.py spectacular --format openapi-json --file .venv/openapi.json
+	@node client-ts/generate.mjs < .venv/openapi.json > client-ts/src/schema.ts
+
 imports: $(DEV)
 	$(PY) .venv/bin/lint-imports
 
@@ -76,7 +84,7 @@ lock-check: $(DEV)
 	$(PY) .ci/check_lock.py
 
 # The checks load the settings, but neither read nor touch the data of `make run`.
-types migrations-check check: export HITL_DATA_DIR := .venv/scratch
+types types-ts migrations-check check: export HITL_DATA_DIR := .venv/scratch
 
 bench: $(DEV)
 	$(PY) -m benchmarks $(ARGS)

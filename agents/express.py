@@ -2,7 +2,7 @@
 
 A key, a short body and one verb need no session, no CSRF token and no negotiation, which are two thirds of
 the work of such a call. Whatever is not plain (an operator's session, another content type, a body without
-length) goes on to the views, which serve the same paths and are what the API document describes.
+length, a query) goes on to the views, which serve the same paths and are what the API document describes.
 """
 
 import re
@@ -68,7 +68,7 @@ def wsgi(app: Any, routes: Iterable[ExpressRoute]) -> Any:
     def application(environ: dict[str, Any], start_response: Any) -> Any:
         headers = {name: environ.get(variable, "") for name, variable in _IN_WSGI.items()}
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-        for route in routes:
+        for route in routes if not environ.get("QUERY_STRING") else ():
             if (groups := route.match(method, path, headers)) is not None:
                 break
         else:
@@ -90,7 +90,7 @@ def asgi(app: Any, routes: Iterable[ExpressRoute]) -> Any:
 
     async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        for route in routes:
+        for route in routes if not scope.get("query_string") else ():
             if (groups := route.match(scope["method"], scope["path"], headers)) is not None:
                 break
         else:

@@ -10,9 +10,9 @@ from rest_framework.response import Response
 from events.ids import new_id
 from events.openapi import IDEMPOTENCY_KEY, WRITE_ERRORS, describe, page_of, ref
 from events.problems import invalid
-from interrupts import asking, bodies, selectors, services
+from interrupts import asking, bodies, exchange, selectors, services
 from interrupts.filters import InterruptFilter
-from interrupts.openapi import LIST_FILTERS
+from interrupts.openapi import ASKED, DIALECT, LIST_FILTERS, TOLD, in_dialect
 from interrupts.serializers import COLUMNS, document, etag, is_known, status
 from reviews import services as reviews
 from reviews.api import (
@@ -28,7 +28,7 @@ from reviews.api import (
     sent,
     verb,
 )
-from reviews.bodies import CLAIM
+from reviews.bodies import CLAIM, OBJECT
 from reviews.openapi import TIMEOUT
 from reviews.waiting import timeout_of
 
@@ -36,10 +36,19 @@ changes = partial(verb, "Interrupt")
 LISTED: Any = {
     "answer": page_of("Interrupt"), "errors": (400, 401, 403, 404, 429), "parameters": LIST_FILTERS
 }  # fmt: skip
+SHOWN: Any = describe(
+    "Show one with its history", answer=TOLD, errors=(400, 401, 403, 404, 409, 429), parameters=(DIALECT,)
+)
 BATCH = {"type": "object", "properties": {"results": {"type": "array", "items": ref("Interrupt")}}}
 
 
-@describe_shared("Interrupt", *LIST_FILTERS)
+def _dialect(request: Request) -> str | None:
+    """Return which dialect the call is in, where it is in one."""
+    found: str | None = request.query_params.get("dialect")
+    return found
+
+
+@describe_shared("Interrupt", *LIST_FILTERS, retrieve=SHOWN)
 class InterruptViewSet(ItemViewSet):
     """An agent stops and asks; a person answers."""
 
@@ -70,14 +79,18 @@ class InterruptViewSet(ItemViewSet):
 
     @describe(
         "Ask a person",
-        body=bodies.CREATE,
-        answer=ref("Interrupt"),
+        body=ASKED,
+        answer=TOLD,
         status=201,
         errors=(400, 401, 403, 413, 415, 422, 429),
-        parameters=(IDEMPOTENCY_KEY,),
-        also={200: ref("Interrupt")},
+        parameters=(IDEMPOTENCY_KEY, DIALECT),
+        also={200: TOLD},
     )
     def create(self, request: Request) -> Response:
+        if (dialect := _dialect(request)) is not None:
+            body, key = sent(request, OBJECT), idempotency_key(request)
+            told, new = exchange.ask(self.caller, dialect, body, key=key)
+            return Response(told, status=201 if new else 200)
         body = sent(request, bodies.CREATE)
         interrupt, new = asking.ask(self.caller, body, key=idempotency_key(request))
         return self.shown(interrupt) if not new else Response(document(vars(interrupt)), status=201)
@@ -106,6 +119,13 @@ class InterruptViewSet(ItemViewSet):
 
     # -- Reading --------------------------------------------------------------------------------------
 
+    def retrieve(self, request: Request, pk: str) -> Response:
+        dialect = _dialect(request)
+        return super().retrieve(request, pk) if dialect is None else self._told(dialect, pk)
+
+    def _told(self, dialect: str, pk: str) -> Response:
+        return Response(exchange.read(self.caller, dialect, pk))
+
     @describe("List the interrupts of a session", **LISTED)
     def of_session(self, request: Request, session_id: str) -> Response:
         return self.page(request, session_id=session_id)
@@ -116,13 +136,17 @@ class InterruptViewSet(ItemViewSet):
 
     @describe(
         "Ask how it stands",
-        answer=ref("InterruptStatus"),
+        answer=in_dialect("InterruptStatus"),
         also={304: None},
-        description="Answers an `ETag`; with `If-None-Match` it is 304 until something changes.",
+        errors=(400, 401, 403, 404, 409, 429),
+        parameters=(DIALECT,),
+        description="Answers an `ETag`; with `If-None-Match` it is 304 until something changes. "
+        "In a dialect it answers what the interrupt itself does, without an `ETag`.",
     )
     @action(detail=True)
     def status(self, request: Request, pk: str) -> Response:
-        return self._status(request, pk)
+        dialect = _dialect(request)
+        return self._status(request, pk) if dialect is None else self._told(dialect, pk)
 
     def _status(self, request: Request, pk: str) -> Response:
         row = selectors.status_row(self.caller, pk)
@@ -133,17 +157,18 @@ class InterruptViewSet(ItemViewSet):
 
     @describe(
         "Wait until it is decided",
-        answer=ref("InterruptStatus"),
-        errors=(400, 401, 403, 404, 429),
-        parameters=(TIMEOUT,),
+        answer=in_dialect("InterruptStatus"),
+        errors=(400, 401, 403, 404, 409, 429),
+        parameters=(TIMEOUT, DIALECT),
         description="Holds until decided or the time is up, then answers what `status` does.",
     )
     @action(detail=True)
     def wait(self, request: Request, pk: str) -> Response:
         # Where sockets are served this route never gets here (see interrupts.waiting). A worker that has
         # only threads must not hold one: it answers as things stand, and the caller asks again.
-        timeout_of(request.query_params)
-        return self._status(request, pk)
+        timeout_of(request.query_params, "dialect")
+        dialect = _dialect(request)
+        return self._status(request, pk) if dialect is None else self._told(dialect, pk)
 
     # -- Deciding -------------------------------------------------------------------------------------
 

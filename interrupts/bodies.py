@@ -18,6 +18,8 @@ from reviews.bodies import (
 from reviews.grants import Reach
 from reviews.models import Outcome
 
+RESERVED = "hitl_dialect"
+"""What an item keeps in ``metadata`` of the dialect it was asked in; no caller may write it."""
 REASON: Any = {**NOT_BLANK, "maxLength": 1000}
 
 CREATE = body(
@@ -58,7 +60,7 @@ CREATE = body(
     priority=PRIORITY,
     **EXPIRY,
     batch_id=LABEL,
-    metadata=OBJECT,
+    metadata={**OBJECT, "properties": {RESERVED: False}},
 )
 BATCH = body(
     {"items": [{"reason": "Delete a.csv?"}, {"reason": "Delete b.csv?"}]},

@@ -2,10 +2,21 @@
 
 from typing import Any
 
-from events.openapi import query
+from events.openapi import query, ref
+from interrupts.bodies import CREATE
+from interrupts.dialects import DIALECTS
 from interrupts.filters import STATUSES
 from interrupts.lifecycle import DECISIONS, Decision
-from reviews.openapi import FILTERS, OBJECT, TEXT, TEXT_OR_NONE, TIME_OR_NONE, all_required, item_component
+from reviews.openapi import (
+    FILTERS,
+    OBJECT,
+    OBJECT_OR_NONE,
+    TEXT,
+    TEXT_OR_NONE,
+    TIME_OR_NONE,
+    all_required,
+    item_component,
+)
 
 STATUS = {"enum": [status.value for status in STATUSES]}
 TYPE = {"enum": [kind.value for kind in DECISIONS]}
@@ -21,7 +32,35 @@ _ANSWER: dict[str, Any] = {
     "resolved_by": TEXT_OR_NONE,
     "resolved_at": TIME_OR_NONE,
 }
+SHAPES = [shape for dialect in DIALECTS.values() for shape in dialect.SHAPES]
+ASKED: dict[str, Any] = {
+    "anyOf": [{"title": "Interrupt", **CREATE}, *SHAPES],
+    "examples": [example for shape in (CREATE, *SHAPES) for example in shape["examples"]],
+}
+"""What may be asked: in our own words, or in those of a dialect."""
+DIALECT = query(
+    "dialect", "Speak the shapes of an agents' framework: docs/agents/dialects.md.", enum=list(DIALECTS)
+)
+
+
+def in_dialect(name: str) -> dict[str, Any]:
+    """Return the schema of an answer that is *name*, or what a dialect says in its place."""
+    return {"anyOf": [ref(name), ref("Exchange")]}
+
+
+TOLD = in_dialect("Interrupt")
 COMPONENTS = {
+    "Exchange": all_required(
+        {
+            "id": {**TEXT, "description": "Of the first that was asked."},
+            "dialect": {"enum": list(DIALECTS)},
+            "batch_id": TEXT,
+            "is_resolved": {"type": "boolean", "description": "All of it."},
+            "items": {"type": "array", "items": OBJECT, "description": "One for each interrupt, in order."},
+            "request": {**OBJECT, "description": "What was asked, in the dialect."},
+            "answer": {**OBJECT_OR_NONE, "description": "In the dialect, once all of it is resolved."},
+        }
+    ),
     "Interrupt": item_component(
         {
             "type": TYPE,

@@ -72,9 +72,10 @@ def _decision(row: Mapping[str, Any], state: str) -> str | None:
         return Decision.REJECT.value
     if state != Status.APPROVED:
         return None
-    if row["response"] is not None or Decision.APPROVE not in row["allowed_decisions"]:
-        return Decision.RESPOND.value
-    return (Decision.APPROVE if row["modifications"] is None else Decision.EDIT).value
+    if row["modifications"] is not None:
+        return Decision.EDIT.value
+    is_answer = row["response"] is not None or Decision.APPROVE not in row["allowed_decisions"]
+    return (Decision.RESPOND if is_answer else Decision.APPROVE).value
 
 
 def _answer(row: Mapping[str, Any], state: str) -> dict[str, Any]:

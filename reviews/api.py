@@ -188,7 +188,7 @@ def verb(
     return route
 
 
-def describe_shared(component: str, *filters: Any) -> Callable[[type[T]], type[T]]:
+def describe_shared(component: str, *filters: Any, retrieve: Any = None) -> Callable[[type[T]], type[T]]:
     """Document the routes that a kind has from :class:`ItemViewSet`, with its own component."""
     answer = ref(component)
     found: Callable[[type[T]], type[T]] = extend_schema_view(
@@ -198,7 +198,7 @@ def describe_shared(component: str, *filters: Any) -> Callable[[type[T]], type[T
             errors=(400, 401, 403, 429),
             parameters=filters,
         ),
-        retrieve=describe("Show one with its history", answer=answer),
+        retrieve=retrieve or describe("Show one with its history", answer=answer),
         release=describe("Give it back", body=bodies.CLAIM, answer=answer, errors=WRITE_ERRORS),
         reassign=describe(
             "Hand it to somebody else", body=bodies.REASSIGN, answer=answer, errors=WRITE_ERRORS

@@ -7,11 +7,13 @@ A test module takes the fixtures it needs, and so gets a server of its own:
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,7 +21,7 @@ import httpx
 import psycopg
 import pytest
 
-from tests.servers import Server
+from tests.servers import GuardedFolder, Server
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 60  # seconds for a question to be there
@@ -40,8 +42,6 @@ class LiveServer(Server):
         self.url = f"http://127.0.0.1:{self.port}"
         self.cwd = ROOT
         self.env = {**os.environ, "HITL_DATA_DIR": str(self.folder), "PORT": str(self.port)}
-        if "DATABASE_URL" in self.env:
-            self.env["DATABASE_URL"] = _database_of_its_own(self.env["DATABASE_URL"])
         self.key = ""
 
     def manage(self, *command: str) -> str:
@@ -130,10 +130,38 @@ def run(env: dict[str, str], *arguments: str) -> str:
     return done.stdout
 
 
-def _database_of_its_own(url: str) -> str:
+class Beginning:
+    """The data of a new server with one agent, made once for all servers of a run."""
+
+    def __init__(self) -> None:
+        self.guarded = GuardedFolder("beginning")
+        self.env = {**os.environ, "HITL_DATA_DIR": str(self.guarded.path)}
+        if "DATABASE_URL" in self.env:
+            self.env["DATABASE_URL"] = _database_of_its_own(self.env["DATABASE_URL"])
+        run(self.env, "manage.py", "migrate", "--verbosity", "0")
+        made = json.loads(run(self.env, "manage.py", "create_agent", "agent-0", "--json"))
+        self.key = str(made["key"])
+
+    def copy(self, server: LiveServer) -> None:
+        """Give *server* this data for a start."""
+        for path in self.guarded.path.iterdir():
+            if path.is_file() and path.name != "pid":
+                shutil.copy(path, server.folder)
+        if "DATABASE_URL" in self.env:
+            name = httpx.URL(self.env["DATABASE_URL"]).path.strip("/")
+            server.env["DATABASE_URL"] = _database_of_its_own(
+                os.environ["DATABASE_URL"], f'TEMPLATE "{name}"'
+            )
+        server.key = self.key
+
+
+beginning = cache(Beginning)
+
+
+def _database_of_its_own(url: str, how: str = "") -> str:
     name = f"live_{secrets.token_hex(6)}"
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
+        connection.execute(f'CREATE DATABASE "{name}" {how}')
     parts = httpx.URL(url)
     return str(parts.copy_with(path=f"/{name}"))
 
@@ -144,8 +172,7 @@ def running(**settings: str) -> Iterator[LiveServer]:
     live = LiveServer()
     live.env |= settings
     try:
-        live.manage("migrate", "--verbosity", "0")
-        live.key = live.new_key()
+        beginning().copy(live)
         yield live.start()
     finally:
         live.remove()
