@@ -25,8 +25,8 @@ from hitl_client import HITL, ApprovalSpent, InterruptSignal, NotApproved, appro
 
 CALLS = 5
 PAUSE = 0.1  # seconds between two looks
-CHANCES = [0.005, 0.02, 0.1]
-WORST = 5  # times more often, from the moment an approval is being spent until its outcome is recorded
+CHANCES = [0.001, 0.01, 0.05]
+WORST = 0.2  # the chance from the moment an approval is being spent until its outcome is recorded
 
 
 class Ledger:
@@ -49,7 +49,7 @@ class Ledger:
 
 def die_by(chance: float, passing: httpx.Request | httpx.Response) -> None:
     request = passing if isinstance(passing, httpx.Request) else passing.request
-    die(chance * (WORST if request.url.path.endswith(("/consume", "/outcome")) else 1))
+    die(WORST if chance and request.url.path.endswith(("/consume", "/outcome")) else chance)
 
 
 def die(chance: float) -> None:
@@ -64,11 +64,11 @@ def live(name: str, ledger: Ledger, how: dict[str, Any], chance: float) -> None:
     hitl = HITL(http=http, api_key=os.environ["HITL_API_KEY"])
 
     def pay(order: int, amount: Any, note: Any = None) -> dict[str, Any]:
-        die(chance * WORST)
+        die(WORST if chance else 0)
         ruling = approved_call()
         arguments = {"order": order, "amount": amount, "note": note}
         ledger.note(ruling.interrupt_id if ruling else None, arguments)
-        die(chance * WORST)
+        die(WORST if chance else 0)
         return {"paid": amount, "note": note}
 
     def settle(number: int) -> tuple[str, Any]:

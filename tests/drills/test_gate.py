@@ -25,7 +25,7 @@ from tests.drills.wires import breaking_wire
 from tests.live import ROOT
 
 AT_ONCE = 4
-SESSIONS = counts(2, 200)
+SESSIONS = counts(3, 200)
 DEATHS = counts(6, 20)
 DECISIONS = ["approve", "edit", "reject", "respond"]
 EDITS: list[Any] = [1, 1.0, 2.5, "7", None, True, [1, 1.0, {"ü": None}]]
