@@ -1,7 +1,4 @@
-"""A server to fail against: the few routes the client uses, and every way a connection can go wrong.
-
-It keeps to the contract where it answers at all; how the real server behaves is tested against that.
-"""
+"""A server to fail against: the fake server on a port, with every way a connection can go wrong."""
 
 from __future__ import annotations
 
@@ -13,7 +10,10 @@ import time
 from collections import deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
+
+import httpx
+from hitl_client.testing import FakeServer
 
 Json = dict[str, Any]
 
@@ -66,27 +66,33 @@ class Loopback:
     """The server, and the hand of the operator."""
 
     def __init__(self) -> None:
-        self.interrupts: dict[str, Json] = {}
-        self.bodies: dict[str, Json] = {}
-        self.secrets: dict[str, str] = {}
-        self.leased = False
+        self.fake = FakeServer(by="ann")
+        self.fake.leave()
         self.policies: dict[str, Json] = {}
         self.version = "1"
         self.max_age = 30
         self.evaluated: list[Json] = []
-        self.comments: list[str] = []
+        self.bodies: dict[str, Json] = {}
         self.uploads: list[bytes] = []
-        self.events: list[Json] = []
         self.faults: deque[Fault] = deque()
         self.asked: list[tuple[str, str]] = []
+        self.hosts: list[str] = []
         self.holds = True
-        self.changed = threading.Condition()
         self.port = 0
         self.start()
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def interrupts(self) -> dict[str, Json]:
+        """What was asked, by id, to be read and changed."""
+        return {item_id: item.doc for item_id, item in self.fake.items.items()}
+
+    @property
+    def comments(self) -> list[str]:
+        return [event["data"]["body"] for event in self.fake.events if event["type"] == "hitl.item.commented"]
 
     def start(self) -> None:
         handler = type("BoundHandler", (Handler,), {"loopback": self})
@@ -102,163 +108,48 @@ class Loopback:
         self._server.server_close()
 
     def decide(self, status: str = "approved", **answer: Any) -> None:
-        """Decide the one open item."""
-        with self.changed:
-            (item,) = (item for item in self.interrupts.values() if item["status"] == "pending")
-            item |= {"status": status, "resolved_by": "ann", "resolved_at": "2026-11-20T12:00:00Z", **answer}
-            self.changed.notify_all()
+        """Have the one open item say that it was decided so."""
+        (item,) = (item for item in self.fake.items.values() if item.doc["status"] == "pending")
+        item.receipt = answer.pop("receipt", None)
+        by = {"resolved_by": "ann", "resolved_at": "2026-11-20T12:00:00Z"}
+        item.doc |= {"status": status, **by, **answer}
 
     def soon(self, status: str = "approved", **answer: Any) -> None:
         """Decide a little after the next question was asked."""
 
         def operator() -> None:
-            while not any(item["status"] == "pending" for item in list(self.interrupts.values())):
+            while not any(item["status"] == "pending" for item in self.interrupts.values()):
                 time.sleep(0.01)
             time.sleep(0.05)
             self.decide(status, **answer)
 
         threading.Thread(target=operator, daemon=True).start()
 
-    # -- The routes -----------------------------------------------------------------------------------
+    def handle(self, request: httpx.Request) -> httpx.Response:
+        """Answer a request."""
+        path, body = request.url.path.removeprefix("/api/v1/"), request.content
+        if path == "policies/evaluate":
+            return self.evaluate(json.loads(body), request.headers.get("if-none-match"))
+        if path.endswith("/wait") and not self.holds:
+            request.url = request.url.join("status")
+        if path.endswith("/attachments"):
+            self.uploads.append(body)
+        answer = self.fake.handle_request(request)
+        if answer.status_code == 200 and path.endswith("/consume"):
+            self.interrupts[path.split("/")[1]]["spent_with"] = json.loads(body).get("receipt")
+        if answer.status_code == 201 and path in ("interrupts", "requests"):
+            self.bodies[answer.json()["id"]] = json.loads(body)
+        return answer
 
-    def handle(self, method: str, path: str, query: Json, key: str, body: Json) -> tuple[int, Any]:
-        match method, path.removeprefix("/api/v1/").split("/"):
-            case "POST", ["interrupts" | "requests" as kind]:
-                return self.create(kind, key, body)
-            case "GET", ["interrupts" | "requests" as kind]:
-                return self.list(kind, query)
-            case "GET", ["events"]:
-                return self.stream(query)
-            case "GET", ["interrupts" | "requests", pk] if pk in self.interrupts:
-                return 200, self.interrupts[pk]
-            case "GET", ["interrupts", pk, "status"]:
-                return 200, self.status(pk)
-            case "GET", ["interrupts" | "requests" as kind, pk, "wait"]:
-                if self.holds:
-                    with self.changed:
-                        held = float(query["timeout"])
-                        self.changed.wait_for(lambda: self.interrupts[pk]["status"] != "pending", held)
-                return 200, self.status(pk) if kind == "interrupts" else self.interrupts[pk]
-            case "POST", ["policies", "evaluate"]:
-                return self.evaluate(body)
-            case "POST", ["interrupts", pk, "consume"]:
-                return self.consume(self.interrupts[pk], body)
-            case "POST", ["interrupts", pk, "outcome"]:
-                return self.report(self.interrupts[pk], body)
-            case "POST", ["requests", pk, "reveal" | "ack" as verb]:
-                return self.handle_secrets(pk, verb)
-            case "POST", ["interrupts" | "requests", pk, "cancel"]:
-                if self.interrupts[pk]["status"] != "pending":
-                    current = self.interrupts[pk]
-                    return 409, {"title": "Conflict", "code": current["status"], "current": current}
-                self.decide("cancelled")
-                return 200, self.interrupts[pk]
-            case "POST", ["interrupts" | "requests", _, "attachments"]:
-                self.uploads.append(body["upload"])
-                return 201, {"attachment": {"id": f"att_{len(self.uploads)}"}}
-            case "GET", ["interrupts" | "requests", _, "attachments", "att_1"]:
-                return 200, "the bytes"
-            case "POST", ["interrupts" | "requests", _, "comments"]:
-                self.comments.append(body["body"])
-                return 201, {}
-        return 404, {
-            "title": "Not Found",
-            "status": 404,
-            "code": "not_found",
-            "detail": "There is nothing here.",
-        }
-
-    def evaluate(self, body: Json) -> tuple[int, Json]:
+    def evaluate(self, body: Json, known: str | None) -> httpx.Response:
+        """Answer for the policies as a test wants, by whatever version."""
+        headers = {"ETag": f'"{self.version}"', "Cache-Control": f"private, max-age={self.max_age}"}
         self.evaluated.append(body)
-        nothing = {
-            "policy": None,
-            "note": "",
-            "approval_message": "",
-            "grant": None,
-            "depends_on_args": False,
-        }
-        ruling = self.policies.get(body["tool_name"], {})
-        return 200, {"decision": "allow", **nothing, "version": self.version, **ruling}
-
-    def consume(self, item: Json, body: Json) -> tuple[int, Json]:
-        if item.get("consumed_at") and item["attempt"] == body["attempt"] and not item.get("outcome"):
-            return 200, item
-        if item["status"] != "approved" or item.get("consumed_at"):
-            code = "spent" if item.get("consumed_at") else "not_approved"
-            return 409, {"title": "Conflict", "code": code, "current": item}
-        if body["tool_args"] != (item.get("modifications") or item["tool_args"]):
-            return 412, {"title": "Precondition Failed", "code": "arguments_differ", "current": item}
-        item |= {"consumed_at": "2026-11-20T12:01:00Z", "spent_with": body.get("receipt")}
-        item["attempt"] = body["attempt"]
-        return 200, item
-
-    def report(self, item: Json, body: Json) -> tuple[int, Json]:
-        if item.get("outcome"):
-            return 409, {"title": "Conflict", "code": "reported", "current": item}
-        item |= {"outcome": body["status"], "outcome_result": body.get("result")}
-        return 200, item
-
-    def handle_secrets(self, pk: str, verb: str) -> tuple[int, Json]:
-        item = self.interrupts[pk]
-        code = item["secrets"]["state"] if item["secrets"]["state"] in ("acknowledged", "purged") else ""
-        if code or (verb == "reveal" and self.leased):
-            return 410, {"title": "Gone", "code": code or "leased", "current": item}
-        self.leased = verb == "reveal"
-        item["secrets"] |= {"state": f"{verb}ed" if verb == "reveal" else "acknowledged"}
-        item["secrets"] |= {"lease_expires_at": "2026-11-20T12:02:00Z"}
-        if verb == "ack":
-            return 200, item
-        return 200, {"values": self.secrets, "lease_expires_at": "2026-11-20T12:02:00Z"}
-
-    def create(self, kind: str, key: str, body: Json) -> tuple[int, Json]:
-        if kind == "interrupts" and not str(body.get("reason", "")).strip():
-            return 400, {"title": "Bad Request", "code": "invalid", "errors": {"reason": ["Say why."]}}
-        with self.changed:
-            for item in self.interrupts.values():
-                if item["key"] == key:
-                    return (200, item) if self.bodies[item["id"]] == body else (422, {"code": "key_reused"})
-            item = {
-                "id": f"{'int' if kind == 'interrupts' else 'har'}_{len(self.interrupts)}",
-                "status": "pending",
-                "key": key,
-                **({"tool_args": {}} if kind == "interrupts" else {"secrets": None}),
-                **body,
-            }
-            self.interrupts[item["id"]], self.bodies[item["id"]] = item, body
-            return 201, item
-
-    def list(self, kind: str, query: Json) -> tuple[int, Json]:
-        found = [
-            item
-            for item in reversed(self.interrupts.values())
-            if item["key"] == query.get("key", item["key"])
-            and item["id"].startswith("int" if kind == "interrupts" else "har")
-        ]
-        start, limit = int(query.get("cursor", 0)), int(query.get("limit", 50))
-        more = (
-            f"https://elsewhere.example/interrupts?cursor={start + limit}" if found[start + limit :] else None
-        )
-        return 200, {"results": found[start : start + limit], "next": more, "previous": None}
-
-    def status(self, pk: str) -> Json:
-        item = self.interrupts[pk]
-        asked = (
-            "status",
-            "modifications",
-            "response",
-            "rejection_reason",
-            "resolved_by",
-            "resolved_at",
-            "receipt",
-        )
-        return {"approved": item["status"] == "approved", **{name: item.get(name) for name in asked}}
-
-    def stream(self, query: Json) -> tuple[int, Json]:
-        epoch, _, position = query.get("after", "a:0").partition(":")
-        if epoch != "a":
-            return 409, {"title": "Conflict", "status": 409, "code": "reset", "cursor": "a:0"}
-        page = self.events[int(position) :][:2]
-        return 200, {"results": page, "cursor": page[-1]["cursor"] if page else f"a:{position}"}
+        if known == headers["ETag"]:
+            return httpx.Response(304, headers=headers)
+        nothing = dict.fromkeys(("policy", "grant")) | dict.fromkeys(("note", "approval_message"), "")
+        answer = {"decision": "allow", **nothing, "depends_on_args": False, "version": self.version}
+        return httpx.Response(200, headers=headers, json=answer | self.policies.get(body["tool_name"], {}))
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -277,28 +168,21 @@ class Handler(BaseHTTPRequestHandler):
         self.serve()
 
     def serve(self) -> None:
-        sent = self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}"
-        is_file = self.headers.get("Content-Type", "").startswith("multipart/form-data; boundary=")
-        body = {"upload": sent} if is_file else json.loads(sent)
-        url = urlsplit(self.path)
-        query = {name: values[0] for name, values in parse_qs(url.query).items()}
-        key = self.headers.get("Idempotency-Key", "")
-        self.loopback.asked.append((self.command, url.path.removeprefix("/api/v1/")))
+        sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.loopback.asked.append((self.command, urlsplit(self.path).path.removeprefix("/api/v1/")))
         fault = self.loopback.faults.popleft() if self.loopback.faults else None
-        status, document = 0, None
+        answer = httpx.Response(200)
         if fault is None or fault.handled or isinstance(fault, Cut):
-            status, document = self.loopback.handle(self.command, url.path, query, key, body)
-        text = json.dumps(document).encode()
-        headers: Json = {}
-        if url.path.endswith("policies/evaluate"):
-            tag = f'"{self.loopback.version}"'
-            headers = {"ETag": tag, "Cache_Control": f"private, max-age={self.loopback.max_age}"}
-            if self.headers.get("If-None-Match") == tag:
-                status, text = 304, b""
+            url = httpx.URL(self.loopback.url).join(self.path)  # a proxy is told the whole address
+            self.loopback.hosts.append(url.host)
+            request = httpx.Request(self.command, url, headers=dict(self.headers), content=sent)
+            answer = self.loopback.handle(request)
         if fault is None:
-            self.say(status, text, **headers)
+            names = ("ETag", "Cache-Control", "Retry-After")
+            kept: Json = {name: answer.headers[name] for name in names if name in answer.headers}
+            self.say(answer.status_code, answer.content, **kept)
         else:
-            fault.answer(self, status, text)
+            fault.answer(self, answer.status_code, answer.content)
 
     def say(self, status: int, body: bytes, *, length: int = -1, **headers: Any) -> None:
         self.send_response(status)

@@ -30,9 +30,9 @@ CANARY = "rk_live_canary"
 
 
 def fulfil(server: Loopback) -> None:
-    server.secrets = {"api_key": CANARY}
-    answer = {"response_data": {"account": "acct_1"}, "notes": "Until March.", "fulfilled_by": "ann"}
-    server.decide("fulfilled", **answer, secrets={"fields": ["api_key"], "state": "sealed"})
+    answer = {"account": "acct_1", "api_key": CANARY}
+    (item,) = server.interrupts
+    server.fake.decide(item, "fulfill", response_data=answer, notes="Until March.")
 
 
 def test_what_a_person_supplied_comes_back(agent: Any, server: Loopback) -> None:
@@ -104,9 +104,11 @@ def test_a_key_stands_for_one_request_however_it_is_described(agent: Any, server
 
 
 def test_what_a_template_says_need_not_be_sent(agent: Any, server: Loopback) -> None:
+    said = {"title": "A key", "description": "To read.", "required_fields": FIELDS, "request_type": "api_key"}
+    server.fake.templates["api-key"] = said
+    assert [template["title"] for template in agent.templates()] == ["A key"]
     first = agent.request_action(template="api-key", context={"service": "stripe"}, key="k", mode="ask")
     assert server.bodies[first.id] == {"template": "api-key", "context": {"service": "stripe"}}
-    server.interrupts[first.id] |= {"title": "A key", "required_fields": FIELDS, "request_type": "api_key"}
     found = agent.request_action(
         template="api-key", context={"service": "stripe"}, priority="high", key="k", mode="ask"
     )
@@ -135,7 +137,7 @@ def test_secrets_are_lent_to_a_block_and_destroyed_after_it(hitl: HITL, server: 
         _ = values["api_key"] and 1 / 0
     assert server.interrupts[request.id]["secrets"]["state"] == "revealed"
 
-    server.leased = False  # the lease has passed
+    server.fake.advance(121)  # the lease has passed
     with hitl.secrets(request) as values:
         assert (values["api_key"], list(values), len(values)) == (CANARY, ["api_key"], 1)
     assert server.interrupts[request.id]["secrets"]["state"] == "acknowledged"
@@ -147,7 +149,7 @@ def test_secrets_are_lent_to_a_block_and_destroyed_after_it(hitl: HITL, server: 
 
 async def test_secrets_are_lent_to_an_asynchronous_block_too(server: Loopback) -> None:
     async with AsyncHITL(server.url, "hitl_key") as hitl:
-        request = await hitl.request_action(*KEY, mode="ask")
+        request = await hitl.request_action(*KEY, required_fields=FIELDS, mode="ask")
         fulfil(server)
         async with hitl.secrets(request) as values:
             assert values["api_key"] == CANARY
@@ -158,18 +160,18 @@ def test_a_lease_of_another_run_is_told_or_waited_out(
     agent: Any, server: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(actions, "LOOK_AGAIN_SECONDS", 0.1)
-    request = agent.request_action(*KEY, mode="ask")
+    request = agent.request_action(*KEY, required_fields=FIELDS, mode="ask")
     fulfil(server)
     agent.reveal(request.id)
     with pytest.raises(SecretsLeased) as leased:
         agent.reveal(request.id, wait_timeout=0.15)
-    assert leased.value.until == "2026-11-20T12:02:00Z"
-    threading.Timer(0.3, lambda: setattr(server, "leased", False)).start()
+    assert leased.value.until == server.interrupts[request.id]["secrets"]["lease_expires_at"]
+    threading.Timer(0.3, server.fake.advance, [121]).start()
     assert agent.reveal(request.id, wait_timeout=30)["api_key"] == CANARY
 
 
 def test_an_acknowledgement_whose_answer_was_lost_is_no_error(agent: Any, server: Loopback) -> None:
-    request = agent.request_action(*KEY, mode="ask")
+    request = agent.request_action(*KEY, required_fields=FIELDS, mode="ask")
     fulfil(server)
     agent.reveal(request.id)
     server.faults.append(Fault(handled=True))
@@ -179,12 +181,12 @@ def test_an_acknowledgement_whose_answer_was_lost_is_no_error(agent: Any, server
 def test_files_are_attached_and_fetched(agent: Any, server: Loopback, tmp_path: Path) -> None:
     request = agent.request_action(*KEY, mode="ask")
     (tmp_path / "contract.txt").write_bytes(b"Sign here.")
-    assert agent.attach(request.id, tmp_path / "contract.txt")["id"] == "att_1"
+    assert agent.attach(request.id, tmp_path / "contract.txt")["id"] == "att_0"
     assert b'name="file"; filename="contract.txt"' in server.uploads[0]
     assert b"Sign here." in server.uploads[0]
-    assert agent.download(request.id, "att_1") == b'"the bytes"'
+    assert agent.download(request.id, "att_0") == b"Sign here."
     with pytest.raises(ProblemError, match="404"):
-        agent.download(request.id, "att_2")
+        agent.download(request.id, "att_1")
     server.faults.append(Fault(handled=True))
     with pytest.raises(Unavailable):  # it may have arrived: adding it again would add it twice
         agent.attach(request.id, tmp_path / "contract.txt")

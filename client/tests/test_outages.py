@@ -8,14 +8,16 @@ import httpx
 import pytest
 from hitl_client import (
     HITL,
+    AsyncHITL,
     HITLError,
     InterruptSignal,
     ProblemError,
     Unavailable,
     UnexpectedAnswer,
     WaitTimeout,
+    client,
 )
-from loopback import Cut, Fault, Loopback, Says
+from loopback import Cut, Fault, Hangs, Loopback, Says
 
 
 @pytest.mark.parametrize(
@@ -122,15 +124,17 @@ def test_a_refusal_in_a_proxys_own_words_is_a_problem(agent: Any, server: Loopba
 
 
 def test_a_comment_that_may_have_arrived_is_not_sent_again(agent: Any, server: Loopback) -> None:
+    item = agent.batch([{"reason": "Delete it?"}])[0]
     server.faults.append(Fault(handled=True))
     with pytest.raises(Unavailable):
-        agent.comment("int_0", "Deleted it.")
+        agent.comment(item["id"], "Deleted it.")
     assert server.comments == ["Deleted it."]
 
 
 def test_a_comment_that_was_not_taken_is_sent_again(agent: Any, server: Loopback) -> None:
+    item = agent.batch([{"reason": "Delete it?"}])[0]
     server.faults.append(Says(503))
-    agent.comment("int_0", "Deleted it.")
+    agent.comment(item["id"], "Deleted it.")
     assert server.comments == ["Deleted it."]
 
 
@@ -168,3 +172,46 @@ def test_an_http_client_of_ones_own_is_used_and_left_open(server: Loopback) -> N
         with HITL(server.url, http=http) as hitl:
             hitl.find("nothing")
         assert not http.is_closed
+
+
+def test_an_answer_may_take_so_long_and_no_longer(server: Loopback) -> None:
+    server.faults.append(Hangs())
+    with HITL(server.url, "hitl_key", timeout=0.3, retry_for=0.1) as hitl:
+        began = time.monotonic()
+        with pytest.raises(Unavailable) as trouble:
+            hitl.find("nothing")
+        assert isinstance(trouble.value.__cause__, httpx.ReadTimeout)
+        assert time.monotonic() - began < 0.9
+        with pytest.raises(WaitTimeout):  # what is held is held longer than an answer may take
+            hitl.require_approval("Deploy?", wait_timeout=1.5)
+
+
+def test_a_proxy_of_ones_own_is_used(server: Loopback) -> None:
+    with httpx.Client(proxy=server.url) as http, HITL("http://hitl.example", "hitl_key", http=http) as hitl:
+        hitl.find("nothing")
+    assert server.asked == [("GET", "interrupts")]
+    assert server.hosts == ["hitl.example"]
+
+
+@pytest.mark.parametrize("reason", ["no server", "no package"])
+def test_where_no_socket_is_to_be_had_answers_are_held(
+    server: Loopback, monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    if reason == "no package":
+        monkeypatch.setattr(client, "sockets", None)
+    server.soon()
+    with HITL(server.url, "hitl_key", wait_by="socket") as hitl:
+        assert hitl.require_approval("Deploy?")
+    assert ("GET", "interrupts/int_0/wait") in server.asked
+
+
+async def test_so_they_are_for_who_awaits(server: Loopback) -> None:
+    server.soon()
+    async with AsyncHITL(server.url, "hitl_key", wait_by="socket") as hitl:
+        assert await hitl.require_approval("Deploy?")
+    assert ("GET", "interrupts/int_0/wait") in server.asked
+
+
+def test_there_are_two_ways_to_wait(server: Loopback) -> None:
+    with pytest.raises(ValueError, match="wait_by is poll or socket"):
+        HITL(server.url, "hitl_key", wait_by="pigeon")  # type: ignore[arg-type]  # what is tested

@@ -77,7 +77,7 @@ def test_feedback_may_be_plain_words(agent: Any, server: Loopback) -> None:
     server.soon(response="Too long")
     feedback = agent.require_feedback("A draft")
     assert (feedback.outcome, feedback.comment, feedback.response) == (None, "Too long", "Too long")
-    assert "response_schema" not in server.interrupts["int_0"]
+    assert "response_schema" not in server.bodies["int_0"]
 
 
 def test_a_rejection_is_feedback_too(agent: Any, server: Loopback) -> None:
@@ -113,9 +113,9 @@ def test_the_signal_tells_what_a_web_answer_needs(agent: Any, server: Loopback) 
 
 
 def test_a_bad_question_is_refused_with_the_field(agent: Any) -> None:
-    with pytest.raises(ProblemError, match="400 Bad Request: reason") as refusal:
+    with pytest.raises(ProblemError, match=r"400 Bad Request: reason: .*\.") as refusal:
         agent.require_approval(" ")
-    assert refusal.value.errors == {"reason": ["Say why."]}
+    assert list(refusal.value.errors) == ["reason"]
 
 
 @pytest.mark.parametrize("value", [float("nan"), "\ud800", object()])

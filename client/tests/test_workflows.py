@@ -1,11 +1,13 @@
 """Runs that the server makes for an agent: started once, waited for, steered; files, and browser actions."""
 
+import json
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from hitl_client import (
     HITL,
@@ -30,6 +32,7 @@ class Workflows(Loopback):
     def __init__(self) -> None:
         self.runs: dict[str, Json] = {}
         self.started: list[tuple[Json, Json]] = []
+        self.changed = threading.Condition()
         super().__init__()
 
     def end(self, run_id: str = "run_0", status: str = "completed", **more: Any) -> None:
@@ -37,10 +40,16 @@ class Workflows(Loopback):
             self.runs[run_id] |= {"status": status, **more}
             self.changed.notify_all()
 
-    def handle(self, method: str, path: str, query: Json, key: str, body: Json) -> tuple[int, Any]:
-        match method, path.removeprefix("/api/v1/").split("/"):
+    def handle(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.raw_path.decode().partition("?")[0].removeprefix("/api/v1/")
+        key, query = request.headers.get("idempotency-key", ""), dict(request.url.params)
+        status, said = self.answer(request, path.split("/"), query, key)
+        return httpx.Response(status, json=said) if status else super().handle(request)
+
+    def answer(self, request: httpx.Request, parts: list[str], query: Json, key: str) -> tuple[int, Any]:
+        match request.method, parts:
             case "POST", ["run"] | ["teams", "run"]:
-                return self.start_one(query, key, body)
+                return self.start_one(query, key, json.loads(request.content))
             case "GET", ["runs"]:
                 found = [run for run in self.runs.values() if run["key"] == query["key"]]
                 return 200, {"results": found, "next": None, "previous": None}
@@ -55,13 +64,26 @@ class Workflows(Loopback):
                 return self.steer(self.runs[pk], {"pause": "paused", "resume": "running"}[verb])
             case "DELETE", ["runs", pk]:
                 return self.steer(self.runs[pk], "cancelled")
+            case "GET", ["sessions", "trip%2F7", "active"]:
+                under_way = next(iter(self.runs.values()), None)
+                return 200, {"session_id": "trip/7", "active": under_way, "approvals": [], "files": []}
+            case "POST", ["sessions", "trip%2F7", "files"]:
+                self.uploads.append(request.content)
+                return 201, {"reference": f"attachment:att_{len(self.uploads)}"}
+            case "GET", ["sessions", "trip%2F7", "files", "att_1"]:
+                return 200, "the bytes"
             case _, ["sessions", *_]:
-                return self.session(method, path, body)
+                return 404, {"title": "Not Found"}
             case "POST", ["browser_approvals"]:
+                body = json.loads(request.content)
                 asked = {"type": "approval", "reason": body["action_description"], "run_id": body["run_id"]}
                 asked["data"] = {"action": body["action_description"]}
-                return self.create("interrupts", key, asked | {"tool_args": body.get("browser_context", {})})
-        return super().handle(method, path, query, key, body)
+                asked["tool_args"] = body.get("browser_context", {})
+                headers = {"Idempotency-Key": key}
+                url = f"{self.url}/api/v1/interrupts"
+                answer = self.fake.handle_request(httpx.Request("POST", url, headers=headers, json=asked))
+                return answer.status_code, answer.json()
+        return 0, None
 
     def start_one(self, query: Json, key: str, body: Json) -> tuple[int, Json]:
         for run in self.runs.values():
@@ -78,18 +100,6 @@ class Workflows(Loopback):
             return 409, {"title": "Conflict", "code": f"already_{status}", "current": run}
         run["status"] = status
         return 200, run
-
-    def session(self, method: str, path: str, body: Json) -> tuple[int, Any]:
-        match method, path.removeprefix("/api/v1/sessions/").split("/"):
-            case "GET", ["trip%2F7", "active"]:
-                under_way = next(iter(self.runs.values()), None)
-                return 200, {"session_id": "trip/7", "active": under_way, "approvals": [], "files": []}
-            case "POST", ["trip%2F7", "files"]:
-                self.uploads.append(body["upload"])
-                return 201, {"reference": f"attachment:att_{len(self.uploads)}"}
-            case "GET", ["trip%2F7", "files", "att_1"]:
-                return 200, "the bytes"
-        return 404, {"title": "Not Found"}
 
 
 @pytest.fixture

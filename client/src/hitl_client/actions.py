@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Literal, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack
 
 from hitl_client.calls import NOT_APPROVED, Calls, path_of
 from hitl_client.errors import SecretsLeased
@@ -66,6 +66,11 @@ class ActionCalls(Calls):
         }
         item = yield from self.put("requests", asked, common)
         return unrefused(item)
+
+    def templates(self) -> Flow[list[dict[str, Any]]]:
+        """Return the templates there are: {name, title, description, required_fields, …}."""
+        said = yield from self.send(Call("GET", "request_templates"))
+        return list(said["results"])
 
     def get_request(self, request_id: str) -> Flow[ActionRequest]:
         """Return the request as it stands, whatever became of it."""

@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, TypedDict, Unpack, overload
+from typing import Any, Literal, TypeAlias, TypedDict, Unpack, overload
 from urllib.parse import quote
 
 import httpx
@@ -24,7 +24,7 @@ from hitl_client.errors import (
     Unavailable,
     WaitTimeout,
 )
-from hitl_client.flows import Call, Flow, Pause, exchange, log, read_bytes
+from hitl_client.flows import Call, Flow, Listen, Pause, exchange, log, read_bytes
 from hitl_client.models import Decision, Event, Feedback, Interrupt, Status
 from hitl_client.questions import SUBJECTS, Json, Question, mode_of
 from hitl_client.runs import Ordinals, Scope, canonical, current_run, replay_key
@@ -32,6 +32,7 @@ from hitl_client.runs import Ordinals, Scope, canonical, current_run, replay_key
 HOLD_SECONDS = 30
 NOT_APPROVED = {"rejected": Rejected, "expired": Expired, "cancelled": Cancelled}
 OPEN = {"pending", "in_review", "queued", "running", "awaiting_human", "paused"}
+WaitBy: TypeAlias = Literal["poll", "socket"]
 KINDS = {"har": "requests", "run": "runs"}
 
 
@@ -65,10 +66,21 @@ class Calls:
     away for longer than `retry_for` seconds.
     """
 
-    def __init__(self, base_url: str | None, api_key: str | None, retry_for: float, keyless: bool) -> None:
+    def __init__(
+        self,
+        base_url: str | None,
+        api_key: str | None,
+        retry_for: float,
+        *,
+        timeout: float,
+        wait_by: WaitBy,
+        keyless: bool,
+    ) -> None:
         self.base_url = (base_url or os.environ.get("HITL_URL") or "http://127.0.0.1:8000").rstrip("/")
         self.api_key = (api_key or os.environ.get("HITL_API_KEY") or "").strip()
-        self.retry_for = retry_for
+        self.retry_for, self.timeout, self.wait_by = retry_for, timeout, wait_by
+        if wait_by not in ("poll", "socket"):
+            raise ValueError(f"wait_by is poll or socket; not {wait_by!r}")
         if not (self.api_key or keyless):
             raise ValueError("an API key is needed: pass api_key or set HITL_API_KEY")
         self._ordinals = Ordinals()
@@ -150,9 +162,44 @@ class Calls:
         """Withdraw an interrupt or request; 409 if it has been decided."""
         return self.once(item_id, "cancel", {} if reason is None else {"reason": reason}, done="cancelled")
 
-    def comment(self, item_id: str, body: str) -> Flow[Any]:
-        """Add to the history of an interrupt or request, for the operators to read."""
-        return self.send(Call("POST", path_of(item_id, "comments"), body={"body": body}, repeatable=False))
+    def revise(
+        self,
+        interrupt_id: str,
+        *,
+        reason: str | None = None,
+        tool_args: Json | None = None,
+        data: Json | None = None,
+    ) -> Flow[Interrupt]:
+        """Ask anew, as another revision, after a person asked for changes (`changes_requested_at`).
+
+        409 `unasked` if nobody did.
+        """
+        said = {"reason": reason, "tool_args": tool_args, "data": data}
+        body = {name: value for name, value in said.items() if value is not None}
+        return self.send(Call("POST", path_of(interrupt_id, "revise"), body=body, repeatable=False))
+
+    def batch(self, items: Sequence[Json], key: str | None = None) -> Flow[list[Interrupt]]:
+        """Ask up to a hundred things at once, all or none, without waiting; return the interrupts.
+
+        Each of `items` is the body of an interrupt: reason, type, tool_name, tool_args, …; `wait` waits for
+        one. A `key` finds the same batch again.
+        """
+        headers = {"Idempotency-Key": key or uuid.uuid4().hex}
+        call = Call("POST", "interrupts/batch", body={"items": list(items)}, headers=headers)
+        said = yield from self.send(call)
+        return list(said["results"])
+
+    def comment(self, item_id: str, body: str, reply_to: str | None = None) -> Flow[Any]:
+        """Add to the history of an interrupt or request, for the operators to read.
+
+        `reply_to` is the `comment_id` of the one that is answered.
+        """
+        said = {"body": body} | ({} if reply_to is None else {"reply_to": reply_to})
+        return self.send(Call("POST", path_of(item_id, "comments"), body=said, repeatable=False))
+
+    def statistics(self) -> Flow[dict[str, Any]]:
+        """Return the figures of what this agent asked."""
+        return self.send(Call("GET", "statistics"))
 
     def attach(self, item_id: str, path: str | os.PathLike[str]) -> Flow[dict[str, Any]]:
         """Add a file to an open interrupt or request; return {id, name, content_type, size, sha256, …}."""
@@ -181,9 +228,10 @@ class Calls:
         """Wait as `wait` does, and return the item."""
         deadline = float("inf") if timeout is None else time.monotonic() + timeout
         at_once = "status" if kind_of(item_id) == "interrupts" else ""
+        heard = False
 
         def look() -> Call:
-            held = int(min(HOLD_SECONDS, max(0, deadline - time.monotonic())))
+            held = 0 if heard else int(min(HOLD_SECONDS, max(0, deadline - time.monotonic())))
             verb, params = ("wait", {"timeout": held}) if held else (at_once, {})
             return Call("GET", path_of(item_id, verb), params=params, held=held)
 
@@ -192,6 +240,8 @@ class Calls:
             last = deadline - began < 1
             if last:
                 yield Pause(max(0, deadline - began))
+            elif self.wait_by == "socket":
+                heard = yield Listen(item_id, min(HOLD_SECONDS, deadline - began))
             try:
                 seen: Json = yield from exchange(look, max(0, deadline - began))
             except Unavailable:
@@ -201,7 +251,9 @@ class Calls:
                 return {**item, **seen}
             if last:
                 return None
-            if time.monotonic() - began < 1:  # something on the way does not let answers be held
+            if (
+                not heard and time.monotonic() - began < 1
+            ):  # something on the way does not let answers be held
                 yield Pause(1)
 
     def page(self, kind: str, filters: Json) -> Flow[Any]:
@@ -213,11 +265,19 @@ class Calls:
         found = yield from self.page(kind, {"key": key, "limit": 1})
         return found["results"][0] if found["results"] else None
 
-    def events(self, after: str | None, types: Sequence[str], hold: int) -> Flow[tuple[list[Event], str]]:
-        """Return the events after a cursor and the cursor after them; hold on for up to `hold` seconds."""
+    def events(
+        self, after: str | None, types: Sequence[str], hold: int, listen: bool = False
+    ) -> Flow[tuple[list[Event], str]]:
+        """Return the events after a cursor and the cursor after them; hold on for up to `hold` seconds.
+
+        To `listen` is to wait for them by socket, if the client does that.
+        """
+        patience = float("inf") if hold else self.retry_for
+        if listen and self.wait_by == "socket" and (yield Listen(None, hold)):
+            hold = 0
         params = {"after": after, "types": ",".join(types) or None, "wait": hold or None}
         call = Call("GET", "events", params=params, held=hold)
-        page = yield from exchange(lambda: call, float("inf") if hold else self.retry_for)
+        page = yield from exchange(lambda: call, patience)
         return [Event.of(row) for row in page["results"]], page["cursor"]
 
     def ask(
@@ -350,11 +410,20 @@ class Calls:
         """Send a call as it is."""
         return exchange(lambda: call, self.retry_for)
 
+    @property
+    def bearer(self) -> dict[str, str]:
+        """The header that says who calls."""
+        return {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
+
+    @property
+    def socket_url(self) -> str:
+        """Where the agent's stream is to be heard."""
+        return f"{self.base_url.replace('http', 'ws', 1)}/ws/agents"
+
     def request(self, call: Call) -> dict[str, Any]:
         """Return a call as the arguments of httpx's `request`."""
-        headers = {"Accept": "application/json", "User-Agent": "hitl-client", **call.headers}
-        if self.api_key:
-            headers["Authorization"] = f"Bearer {self.api_key}"
+        headers = {"Accept": "application/json", "User-Agent": "hitl-client", **call.headers, **self.bearer}
+        seconds = self.timeout if call.seconds is None else min(self.timeout, call.seconds)
         if call.body is not None:
             headers["Content-Type"] = "application/json"
         return {
@@ -364,7 +433,7 @@ class Calls:
             "content": None if call.body is None else canonical(call.body),
             "files": call.file and {"file": call.file},
             "headers": headers,
-            "timeout": httpx.Timeout(call.seconds + call.held, connect=5.0),
+            "timeout": httpx.Timeout(seconds + call.held, connect=min(5.0, seconds)),
         }
 
 

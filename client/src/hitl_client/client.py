@@ -14,14 +14,19 @@ from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeAlias, TypeVa
 import httpx
 
 from hitl_client.actions import ActionCalls
-from hitl_client.calls import HOLD_SECONDS, Calls, next_cursor
-from hitl_client.flows import Flow, Pause
+from hitl_client.calls import HOLD_SECONDS, Calls, WaitBy, next_cursor
+from hitl_client.flows import Flow, Listen, Pause, log
 from hitl_client.gate import Gate, GateOptions, awaitable_gate, blocking_gate
 from hitl_client.models import ActionRequest, Event, Interrupt, Secrets
 from hitl_client.policies import PolicyCalls
 from hitl_client.review import ReviewCalls, Ruling, Running, carry_out, carry_out_async
 from hitl_client.runs import session
 from hitl_client.workflows import RunCalls
+
+try:
+    from hitl_client import sockets
+except ImportError:  # the extra `socket` is not installed
+    sockets = None  # type: ignore[assignment]  # a module, or nothing
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -126,7 +131,9 @@ class HITL(Client):
     `base_url` defaults to HITL_URL, then http://127.0.0.1:8000; `api_key` to HITL_API_KEY. `http` is an
     `httpx.Client` of your own, for proxies, certificates or tests; it stays yours to close. An outage of
     the server, a restart for instance, is ridden out for `retry_for` seconds before `Unavailable` is raised;
-    while a person is waited for, as long as the wait lasts.
+    while a person is waited for, as long as the wait lasts. `timeout` is how many seconds an answer may take,
+    besides those it is held. With `wait_by="socket"` waits and endless `events` hear by WebSocket that
+    something happened (extra `socket`); where none is to be had, answers are held as with "poll".
     """
 
     def __init__(
@@ -136,8 +143,17 @@ class HITL(Client):
         *,
         http: httpx.Client | None = None,
         retry_for: float = 60.0,
+        timeout: float = 30.0,
+        wait_by: WaitBy = "poll",
     ) -> None:
-        self._calls = AgentCalls(base_url, api_key, retry_for, keyless=http is not None)
+        self._calls = AgentCalls(
+            base_url,
+            api_key,
+            retry_for,
+            timeout=timeout,
+            wait_by=_to_be_had(wait_by),
+            keyless=http is not None,
+        )
         self._owns_http = http is None
         self._http = http or httpx.Client()
 
@@ -161,7 +177,10 @@ class HITL(Client):
     status = blocking(Calls.status)
     wait = blocking(Calls.wait)
     cancel = blocking(Calls.cancel)
+    revise = blocking(Calls.revise)
+    batch = blocking(Calls.batch)
     comment = blocking(Calls.comment)
+    statistics = blocking(Calls.statistics)
     attach = blocking(Calls.attach)
     download = blocking(Calls.download)
     evaluate = blocking(PolicyCalls.evaluate)
@@ -169,6 +188,7 @@ class HITL(Client):
     report = blocking(PolicyCalls.report)
     review = blocking(ReviewCalls.review)
     request_action = blocking(ActionCalls.request_action)
+    templates = blocking(ActionCalls.templates)
     get_request = blocking(ActionCalls.get_request)
     wait_request = blocking(ActionCalls.wait_request)
     reveal = blocking(ActionCalls.reveal)
@@ -238,11 +258,16 @@ class HITL(Client):
         when the cursor is of another life of the server.
         """
         hold = HOLD_SECONDS if follow is True else int(follow)
-        while True:
-            page, after = self._run(self._calls.events(after, types, hold))
-            yield from page
-            if not page and follow is not True:
-                return
+        ear = self._ear() if self._calls.wait_by == "socket" else None
+        try:
+            while True:
+                page, after = self._run(self._calls.events(after, types, hold, follow is True), ear)
+                yield from page
+                if not page and follow is not True:
+                    return
+        finally:
+            if ear is not None:
+                ear.close()
 
     def _pages(self, kind: str, filters: dict[str, Any]) -> Iterator[Interrupt]:
         while True:
@@ -252,13 +277,21 @@ class HITL(Client):
             if filters["cursor"] is None:
                 return
 
-    def _run(self, flow: Flow[T]) -> T:
+    def _ear(self) -> sockets.Ear:
+        return sockets.Ear(self._calls.socket_url, self._calls.bearer)
+
+    def _run(self, flow: Flow[T], ear: sockets.Ear | None = None) -> T:
+        opened = ear
         try:
             step = next(flow)
             while True:
                 if isinstance(step, Pause):
                     time.sleep(step.seconds)
                     step = flow.send(None)
+                    continue
+                if isinstance(step, Listen):
+                    opened = opened or self._ear()
+                    step = flow.send(opened.listen(step))
                     continue
                 try:
                     response = self._http.request(**self._calls.request(step))
@@ -269,6 +302,9 @@ class HITL(Client):
         except StopIteration as end:
             result: T = end.value
             return result
+        finally:
+            if opened is not None and opened is not ear:
+                opened.close()
 
     def _gated(self, fn: Callable[..., Any], gate: Gate) -> Callable[..., Any]:
         if inspect.iscoroutinefunction(fn):
@@ -286,8 +322,17 @@ class AsyncHITL(Client):
         *,
         http: httpx.AsyncClient | None = None,
         retry_for: float = 60.0,
+        timeout: float = 30.0,
+        wait_by: WaitBy = "poll",
     ) -> None:
-        self._calls = AgentCalls(base_url, api_key, retry_for, keyless=http is not None)
+        self._calls = AgentCalls(
+            base_url,
+            api_key,
+            retry_for,
+            timeout=timeout,
+            wait_by=_to_be_had(wait_by),
+            keyless=http is not None,
+        )
         self._owns_http = http is None
         self._http = http or httpx.AsyncClient()
 
@@ -311,7 +356,10 @@ class AsyncHITL(Client):
     status = awaitable(Calls.status)
     wait = awaitable(Calls.wait)
     cancel = awaitable(Calls.cancel)
+    revise = awaitable(Calls.revise)
+    batch = awaitable(Calls.batch)
     comment = awaitable(Calls.comment)
+    statistics = awaitable(Calls.statistics)
     attach = awaitable(Calls.attach)
     download = awaitable(Calls.download)
     evaluate = awaitable(PolicyCalls.evaluate)
@@ -319,6 +367,7 @@ class AsyncHITL(Client):
     report = awaitable(PolicyCalls.report)
     review = awaitable(ReviewCalls.review)
     request_action = awaitable(ActionCalls.request_action)
+    templates = awaitable(ActionCalls.templates)
     get_request = awaitable(ActionCalls.get_request)
     wait_request = awaitable(ActionCalls.wait_request)
     reveal = awaitable(ActionCalls.reveal)
@@ -370,12 +419,17 @@ class AsyncHITL(Client):
     ) -> AsyncIterator[Event]:
         """As `HITL.events`."""
         hold = HOLD_SECONDS if follow is True else int(follow)
-        while True:
-            page, after = await self._run(self._calls.events(after, types, hold))
-            for event in page:
-                yield event
-            if not page and follow is not True:
-                return
+        ear = self._ear() if self._calls.wait_by == "socket" else None
+        try:
+            while True:
+                page, after = await self._run(self._calls.events(after, types, hold, follow is True), ear)
+                for event in page:
+                    yield event
+                if not page and follow is not True:
+                    return
+        finally:
+            if ear is not None:
+                await ear.close()
 
     async def _pages(self, kind: str, filters: dict[str, Any]) -> AsyncIterator[Interrupt]:
         while True:
@@ -386,13 +440,21 @@ class AsyncHITL(Client):
             if filters["cursor"] is None:
                 return
 
-    async def _run(self, flow: Flow[T]) -> T:
+    def _ear(self) -> sockets.AsyncEar:
+        return sockets.AsyncEar(self._calls.socket_url, self._calls.bearer)
+
+    async def _run(self, flow: Flow[T], ear: sockets.AsyncEar | None = None) -> T:
+        opened = ear
         try:
             step = next(flow)
             while True:
                 if isinstance(step, Pause):
                     await asyncio.sleep(step.seconds)
                     step = flow.send(None)
+                    continue
+                if isinstance(step, Listen):
+                    opened = opened or self._ear()
+                    step = flow.send(await opened.listen(step))
                     continue
                 try:
                     response = await self._http.request(**self._calls.request(step))
@@ -403,8 +465,19 @@ class AsyncHITL(Client):
         except StopIteration as end:
             result: T = end.value
             return result
+        finally:
+            if opened is not None and opened is not ear:
+                await opened.close()
 
     def _gated(self, fn: Callable[..., Any], gate: Gate) -> Callable[..., Any]:
         if not inspect.iscoroutinefunction(fn):
             raise TypeError(f"{fn!r} is not async: gate it with HITL")
         return awaitable_gate(fn, gate, self._run)
+
+
+def _to_be_had(wait_by: WaitBy) -> WaitBy:
+    """Return how to wait, as far as it is installed."""
+    if wait_by == "socket" and sockets is None:
+        log.warning("No sockets without websockets (hitl-client[socket]): answers are held instead")
+        return "poll"
+    return wait_by

@@ -1,7 +1,8 @@
 """What travels between an agent and the server, without the travelling.
 
 A flow is a generator. It yields a `Call` and is sent the response, or has the `httpx.RequestError` thrown
-in; it yields a `Pause` and is resumed when that time has passed. `HITL` and `AsyncHITL` differ only in how
+in; it yields a `Pause` and is resumed when that time has passed, or a `Listen` and is told whether there was
+anything to listen to. `HITL` and `AsyncHITL` differ only in how
 they drive one: where a flow is a `Flow[T]`, the one returns T and the other is awaited for it.
 """
 
@@ -32,7 +33,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Call:
-    """A request. The server may hold its answer for `held` seconds, and take `seconds` to give it."""
+    """A request. The server may hold its answer for `held` seconds, and take `seconds` to give it
+    (None: as long as the client waits for any)."""
 
     method: Literal["GET", "POST", "DELETE"]
     path: str
@@ -41,7 +43,7 @@ class Call:
     file: tuple[str, bytes] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     held: float = 0
-    seconds: float = 30.0
+    seconds: float | None = None
     repeatable: bool = True
 
 
@@ -52,7 +54,19 @@ class Pause:
     seconds: float
 
 
-Flow: TypeAlias = Generator[Call | Pause, Any, T]
+@dataclass(frozen=True)
+class Listen:
+    """A wait for word of a subject, or of anything where it is None, for up to so many seconds."""
+
+    subject: str | None
+    seconds: float
+
+    def concerns(self, message: Mapping[str, Any]) -> bool:
+        """Say whether a message of the stream is an event of this subject."""
+        return "id" in message and self.subject in (None, message.get("subject_id"))
+
+
+Flow: TypeAlias = Generator[Call | Pause | Listen, Any, T]
 
 
 def exchange(

@@ -1,0 +1,115 @@
+"""Google ADK: every kind of decision, and a process that dies while people think."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.frameworks.harness import PATIENCE, PROGRAMS, Agent, written
+from tests.frameworks.refunds import (
+    ANSWER,
+    EDITED,
+    REFUNDS,
+    REFUSAL,
+    decide,
+    in_order,
+    make_policies,
+    ran,
+    record,
+)
+from tests.live import LiveServer, Operator
+
+PROGRAM = PROGRAMS / "google_adk_refunds.py"
+BROKEN: dict[str, Any] = {"order": "broken", "amount": 1, "express": False}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def policies(ada: Operator) -> None:
+    make_policies(ada, "google_adk")
+
+
+def calls(folder: Path, *made: tuple[str, dict[str, Any]]) -> None:
+    """Have the model make these calls in one turn."""
+    (folder / "calls").write_text(json.dumps(made))
+
+
+def until_paused(folder: Path) -> None:
+    """Wait until the program has nothing more to do."""
+    deadline = time.monotonic() + PATIENCE
+    while not (folder / "paused").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_each_decision_is_carried_out_while_the_call_waits(
+    server: LiveServer, ann: Operator, session: str, tmp_path: Path
+) -> None:
+    refunds = [("refund", arguments) for arguments in (*REFUNDS.values(), BROKEN)]
+    calls(tmp_path, *refunds, ("look_up", {"order": "plain"}), ("close_shop", {}))
+    agent = Agent(server, PROGRAM, "wait", str(tmp_path), session)
+    items = {item["tool_args"]["order"]: item for item in ann.wait_for(5, session_id=session)}
+    for item in items.values():
+        decide(ann, item)
+    told = agent.finish()
+
+    made = [REFUNDS["plain"], EDITED, BROKEN]
+    assert ran(tmp_path) == in_order(
+        ["look_up", {"order": "plain"}], *(["refund", arguments] for arguments in made)
+    )
+    refund = [answer for name, answer in told if name == "refund"]
+    assert refund == [
+        {"status": "refund done"},
+        {"status": "refund done", "ran_with": EDITED},
+        {"error": REFUSAL},
+        {"result": ANSWER},
+        {"error": "The bank is closed."},
+    ]
+    assert ["close_shop", {"error": "A policy does not allow this call: Never"}] in told
+    assert record(ann, items["plain"]) == (True, "succeeded")
+    assert record(ann, items["dear"]) == (True, "succeeded")
+    assert record(ann, items["broken"]) == (True, "failed")
+    assert record(ann, items["asked"]) == (False, None)
+
+
+def test_calls_asked_about_at_once_are_made_once_by_the_process_that_resumes(
+    server: LiveServer, ann: Operator, session: str, tmp_path: Path
+) -> None:
+    calls(tmp_path, *(("refund", REFUNDS[order]) for order in ("plain", "dear", "twice")))
+    arguments = ("raise", str(tmp_path), session)
+    paused = Agent(server, PROGRAM, *arguments)
+    items = {item["tool_args"]["order"]: item for item in ann.wait_for(3, session_id=session)}
+    until_paused(tmp_path)
+    paused.kill()
+    decide(ann, items["dear"])
+    assert Agent(server, PROGRAM, *arguments).finish() == {"waits": 2}
+    decide(ann, items["plain"])
+    decide(ann, items["twice"])
+
+    told = Agent(server, PROGRAM, *arguments).finish()
+    assert ran(tmp_path) == in_order(["refund", EDITED], ["refund", REFUNDS["plain"]])
+    assert REFUSAL in json.dumps(told), told
+    assert record(ann, items["plain"]) == record(ann, items["dear"]) == (True, "succeeded")
+    assert Agent(server, PROGRAM, *arguments).finish() == "nothing to do"
+    assert len(ran(tmp_path)) == 2
+    assert ann.waiting(session_id=session) == []
+
+
+def test_the_guides_program_does_what_a_person_allows(
+    server: LiveServer, ann: Operator, tmp_path: Path
+) -> None:
+    program = written(tmp_path, "google-adk.md")
+    offline = f"""import sys
+sys.path.insert(0, {str(PROGRAMS)!r})
+from google_adk_model import ScriptedModel
+MODEL = ScriptedModel(calls=[("refund_order", {{"order": "7", "amount": 12.5}})])
+"""
+    text = program.read_text()
+    assert 'MODEL = "gemini-3-pro"\n' in text
+    program.write_text(text.replace('MODEL = "gemini-3-pro"\n', offline))
+    agent = Agent(server, program)
+    [item] = ann.wait_for(1, tool_name="refund_order")
+    ann.decide(item["id"])
+    said, complained = agent.process.communicate(timeout=PATIENCE)
+    assert said == "{'status': 'refunded 12.5'}\n", complained
