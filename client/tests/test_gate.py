@@ -98,6 +98,95 @@ def test_a_method_keeps_its_object_and_does_not_show_it(hitl: HITL, server: Loop
     assert server.bodies["int_0"]["tool_args"] == {"amount": 5}
 
 
+def test_a_function_that_is_no_method_shows_its_self(hitl: HITL, server: Loopback) -> None:
+    @hitl.gate
+    def mail(cls: str, to: str) -> tuple[str, str]:
+        return cls, to
+
+    server.soon(modifications={"cls": "urgent", "to": "bob"})
+    assert mail("news", "everybody") == ("urgent", "bob")
+    assert server.bodies["int_0"]["tool_args"] == {"cls": "news", "to": "everybody"}
+
+
+@pytest.mark.parametrize("decided", [True, False], ids=["a person", "the policies"])
+def test_nobody_changes_the_arguments_between_the_approval_and_the_call(
+    hitl: HITL, server: Loopback, monkeypatch: pytest.MonkeyPatch, decided: bool
+) -> None:
+    mail: dict[str, Any] = {"to": ["ann"]}
+
+    @hitl.gate(unlisted="ask" if decided else "allow")
+    def send(mail: dict[str, Any]) -> Any:
+        return mail
+
+    server.soon()
+    rule = hitl._calls.rule
+
+    def late(*asked: Any) -> Any:
+        answer = yield from rule(*asked)
+        mail["to"].append("eve")
+        return answer
+
+    monkeypatch.setattr(hitl._calls, "rule", late)
+    assert send(mail) == {"to": ["ann"]}
+    assert mail == {"to": ["ann", "eve"]}
+    assert [body["tool_args"]["mail"] for body in server.bodies.values()] == [{"to": ["ann"]}] * decided
+
+
+def test_a_refusal_may_be_what_the_model_reads(hitl: HITL, server: Loopback) -> None:
+    ran = []
+
+    def pay(amount: int) -> int:
+        ran.append(amount)
+        return amount
+
+    gated: Any = hitl.gate(on_refusal="return", mode="raise", report=True, call_id="c", session_id="s")(pay)
+    with pytest.raises(InterruptSignal):
+        gated(5)
+    server.decide("rejected", rejection_reason="Too much")
+    assert gated(5) == "A person refused this call: Too much"
+    with pytest.raises(InterruptSignal):
+        gated(6)
+    server.decide()
+    assert gated(6) == 6
+    assert "begun before" in str(gated(6))
+    assert ran == [6]
+    server.policies["pay"] = {"decision": "deny", "policy": "No", "note": "Never."}
+    server.version = "2"
+    hitl._calls.answers.clear()
+    assert gated(7) == "A policy does not allow this call: Never."
+
+
+async def test_a_refusal_is_returned_to_an_awaiting_model_too(server: Loopback) -> None:
+    async with AsyncHITL(server.url, "hitl_key") as hitl:
+
+        @hitl.gate(on_refusal="return")
+        async def pay(amount: int) -> Any:
+            return amount
+
+        server.soon("expired")
+        assert await pay(5) == "Nobody decided about this call in time, so it was not made."
+
+
+def test_an_answer_in_the_tools_place_is_its_result(hitl: HITL, server: Loopback) -> None:
+    @hitl.gate(allowed_decisions=["respond", "reject"], report=True)
+    def look_up(name: str) -> Any:
+        raise AssertionError
+
+    server.soon(response={"phone": 7}, decision="respond")
+    assert look_up("ann") == {"phone": 7}
+    assert not server.interrupts["int_0"].get("consumed_at")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"report": "results"}, {"on_refusal": "tell"}, {"unlisted": "deny"}, {"idempotent": True}],
+    ids=str,
+)
+def test_a_gate_that_is_misspelt_is_a_mistake(hitl: HITL, options: Any) -> None:
+    with pytest.raises(ValueError, match=next(iter(options))):
+        hitl.gate(**options)(lambda: None)
+
+
 def test_a_redacted_argument_is_not_shown_and_still_counts(hitl: HITL, server: Loopback) -> None:
     @hitl.gate(redact=["password"], mode="raise")
     def login(user: str, password: str) -> tuple[str, str]:

@@ -116,6 +116,30 @@ def test_a_block_reaches_threads_and_tasks_that_carry_its_context(hitl: HITL, se
     assert server.bodies["int_0"]["session_id"] == "s"
 
 
+def test_an_equal_call_after_a_signal_of_the_same_block_is_another_question(
+    hitl: HITL, server: Loopback
+) -> None:
+    """As when a framework makes the calls of one turn in threads, and one of them has to wait."""
+    with session("s"), pytest.raises(InterruptSignal):
+        pay(hitl, 5)
+    server.decide()
+    with session("s"):
+        assert pay(hitl, 5)
+        with pytest.raises(InterruptSignal):
+            pay(hitl, 6)
+        with pytest.raises(InterruptSignal):
+            pay(hitl, 5)
+    assert len(server.interrupts) == 3
+
+
+def test_durable_may_be_called_again_in_one_block(hitl: HITL, server: Loopback) -> None:
+    with session("s"):
+        assert isinstance(durable(lambda: pay(hitl)), Pending)
+        server.decide()
+        assert isinstance(durable(lambda: pay(hitl)), Completed)
+    assert len(server.interrupts) == 1
+
+
 def test_a_block_needs_an_id() -> None:
     with pytest.raises(ValueError, match="session_id or a run_id"), session():
         pass

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hitl_client import HITL, ApprovalSpent, ArgumentsChanged, AsyncHITL, InterruptSignal
+from hitl_client import HITL, ApprovalSpent, ArgumentsChanged, AsyncHITL, InterruptSignal, approved_call
 from loopback import Fault, Loopback, Says
 
 PAY = {"amount": 5}
@@ -53,6 +53,79 @@ def test_an_approval_that_is_spent_does_not_run_again(gated: Any, server: Loopba
     with pytest.raises(ApprovalSpent) as spent:
         fn(5)
     assert spent.value.code == "spent"
+
+
+def once(hitl: HITL, server: Loopback, result: Any) -> Any:
+    """Return a tool that has run once under an approval, and run it again."""
+    ran = []
+
+    @hitl.gate(report="result", mode="raise", session_id="s", call_id="c")
+    def look() -> Any:
+        ran.append(approved_call())
+        return result
+
+    with pytest.raises(InterruptSignal):
+        look()
+    server.decide()
+    assert look() is result
+    try:
+        return look()
+    finally:
+        [ruling] = ran
+        assert ruling is not None
+        assert ruling.interrupt_id == "int_0"
+
+
+@pytest.mark.parametrize("result", [None, 7, "text", {"rows": [1, 2.5, None]}], ids=str)
+def test_a_result_is_kept_and_returned_in_place_of_a_second_call(
+    hitl: HITL, server: Loopback, result: Any
+) -> None:
+    assert once(hitl, server, result) == result
+
+
+@pytest.mark.parametrize(
+    "result", [object(), float("nan"), {1: 1, "a": 2}, b"bytes"], ids=["object", "nan", "keys", "bytes"]
+)
+def test_a_result_that_is_no_json_is_not_kept_and_the_call_still_runs_once(
+    hitl: HITL, server: Loopback, result: Any
+) -> None:
+    with pytest.raises(ApprovalSpent):
+        once(hitl, server, result)
+    assert (server.interrupts["int_0"]["outcome"], server.interrupts["int_0"]["outcome_result"]) == (
+        "succeeded",
+        {"kept": False},
+    )
+
+
+def test_a_result_that_the_server_does_not_take_is_not_kept(hitl: HITL, server: Loopback) -> None:
+    @hitl.gate(report="result")
+    def look() -> str:
+        server.faults.append(Says(413))
+        return "very long"
+
+    server.soon()
+    assert look() == "very long"
+    assert server.interrupts["int_0"]["outcome_result"] == {"kept": False}
+
+
+def test_an_idempotent_call_runs_again_until_its_outcome_is_known(hitl: HITL, server: Loopback) -> None:
+    ran = []
+
+    @hitl.gate(report="result", idempotent=True, mode="raise", session_id="s", call_id="c")
+    def look() -> int:
+        ran.append(approved_call())
+        if len(ran) == 1:
+            raise KeyboardInterrupt
+        return len(ran)
+
+    with pytest.raises(InterruptSignal):
+        look()
+    server.decide()
+    with pytest.raises(KeyboardInterrupt):
+        look()
+    assert look() == look() == 2
+    assert [ruling and ruling.interrupt_id for ruling in ran] == ["int_0"] * 2
+    assert approved_call() is None
 
 
 def test_a_receipt_that_is_too_old_spends_nothing(agent: Any, server: Loopback) -> None:

@@ -339,7 +339,7 @@ class Calls:
                 return settled_one
         if question.mode == "wait":
             raise WaitTimeout(item)
-        self._counter().restart(question.scope)
+        self.end_run(question.scope)
         raise InterruptSignal(item)
 
     def _key(self, kind: str, body: Json, options: Json, hidden: Any) -> tuple[Scope, str | None]:
@@ -358,6 +358,15 @@ class Calls:
         # Asking how something stands is not asking for another one, so equal calls are not counted then.
         call = call_id or (0 if mode == "ask" else self._counter().take(scope, subject))
         return scope, replay_key(scope, call, subject)
+
+    def end_run(self, scope: Scope) -> None:
+        """Let the next calls be a re-run's, where no block says when one begins.
+
+        Inside a block other threads may still be calling: an equal call of theirs is not to be taken for one
+        that was approved.
+        """
+        if current_run.get() is None:
+            self._ordinals.restart(scope)
 
     def _counter(self) -> Ordinals:
         run = current_run.get()

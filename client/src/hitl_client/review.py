@@ -23,12 +23,14 @@ from hitl_client.errors import (
     HITLError,
     InterruptSignal,
     NotApproved,
+    ProblemError,
     WaitTimeout,
 )
 from hitl_client.flows import Flow, log
 from hitl_client.models import Decision, Interrupt, PolicyAnswer
 from hitl_client.policies import PolicyCalls
 from hitl_client.questions import Json, Question
+from hitl_client.runs import canonical
 
 
 class ReviewOptions(Options, total=False):
@@ -42,6 +44,7 @@ class ReviewOptions(Options, total=False):
     unlisted: Literal["ask", "allow"]
 
 
+UNFIT = {400, 413}
 OWN = ReviewOptions.__annotations__.keys() - Options.__annotations__.keys()
 
 
@@ -101,8 +104,16 @@ class Ruling:
         return cls(call, found, decision.arguments, interrupt_id=decision.id, receipt=decision.receipt)
 
 
-def told(refusal: NotApproved) -> str:
+NOT_KEPT = {"kept": False}
+"""What the record says where a result could not be kept: it was no JSON, or too large."""
+
+
+def told(refusal: NotApproved | ApprovalSpent) -> str:
     """Say to a model why a call was not made."""
+    if isinstance(refusal, ApprovalSpent):
+        return (
+            "This call was approved and begun before, so it was not made again; what came of it is unknown."
+        )
     why = f": {refusal.reason}" if refusal.reason else "."
     match refusal:
         case Denied():
@@ -119,8 +130,8 @@ class Running:
     """How a call is made that was approved.
 
     With `report` its approval is spent before and its outcome told after it, so that it runs once; with
-    "result" its result is kept on the record too, and returned where the call would be made again. An
-    `idempotent` call whose process died may run again: by `approved_call` it can see that it is the same.
+    "result" its result is kept on the record too, as JSON, and returned where the call would be made again.
+    An `idempotent` call whose process died may run again: by `approved_call` it can see that it is the same.
     """
 
     report: bool | Literal["result"] = False
@@ -181,7 +192,7 @@ class ReviewCalls(PolicyCalls):
             raise WaitTimeout(undecided[0])
         for one in opened:
             if not isinstance(one, Ruling):
-                self._counter().restart(one[1].scope)
+                self.end_run(one[1].scope)
         raise InterruptSignal(*undecided)
 
     def _open(
@@ -230,6 +241,8 @@ class ReviewCalls(PolicyCalls):
             ran = spent.current or {}
             if how.report != "result" or ran.get("outcome") != "succeeded":
                 raise
+            if ran.get("outcome_result") == NOT_KEPT:
+                raise
             return ran
         return None
 
@@ -240,8 +253,17 @@ class ReviewCalls(PolicyCalls):
         status: Literal["succeeded", "failed"] = "failed" if error else "succeeded"
         kept: Any = {"error": type(error).__name__} if error else result if how.report == "result" else None
         try:
-            yield from self.report(ruling.interrupt_id, status, kept)
-        except (HITLError, TypeError, ValueError) as trouble:  # what the call did is worth more
+            canonical(kept)
+        except (TypeError, ValueError, RecursionError):
+            kept = NOT_KEPT
+        try:
+            try:
+                yield from self.report(ruling.interrupt_id, status, kept)
+            except ProblemError as refusal:
+                if refusal.status not in UNFIT or kept is None:
+                    raise
+                yield from self.report(ruling.interrupt_id, status, NOT_KEPT)
+        except HITLError as trouble:  # what the call did is worth more
             log.warning("%s could not be reported as %s (%s)", ruling.interrupt_id, status, trouble)
 
 

@@ -65,10 +65,13 @@ class Ordinals:
             counts[digest] += 1
             return counts[digest] - 1
 
-    def restart(self, scope: Scope) -> None:
-        """Begin anew: the run has ended, the next calls are a re-run's."""
+    def restart(self, scope: Scope | None = None) -> None:
+        """Begin anew, in one scope or all: the run has ended, the next calls are a re-run's."""
         with self._lock:
-            self._counts.pop(scope, None)
+            if scope is None:
+                self._counts.clear()
+            else:
+                self._counts.pop(scope, None)
 
 
 @dataclass(frozen=True)
@@ -147,7 +150,7 @@ def durable(fn: Callable[[], Any], *, session_id: str | None = None, run_id: str
         with _entered(run):
             result = fn()
     except InterruptSignal as stop:
-        return Pending.of(stop)
+        return _pending(stop, run)
     return _finish(result, run) if inspect.isawaitable(result) else Completed(result)
 
 
@@ -156,4 +159,10 @@ async def _finish(result: Awaitable[T], run: Run | None) -> Completed[T] | Pendi
         with _entered(run):
             return Completed(await result)
     except InterruptSignal as stop:
-        return Pending.of(stop)
+        return _pending(stop, run)
+
+
+def _pending(stop: InterruptSignal, run: Run | None) -> Pending:
+    if run:
+        run.ordinals.restart()
+    return Pending.of(stop)

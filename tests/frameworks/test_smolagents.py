@@ -1,0 +1,57 @@
+"""smolagents through the gate: each decision, policies, and a process that is killed while people think."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.frameworks.gated import (
+    decide_all_kinds,
+    deny_and_allow,
+    killed_and_resumed,
+    offline,
+    outcomes_of,
+)
+from tests.frameworks.harness import PROGRAMS, Agent
+from tests.live import LiveServer, Operator
+
+pytestmark = pytest.mark.sqlite
+
+
+def test_each_decision_is_carried_out(server: LiveServer, ann: Operator, ada: Operator, session: str) -> None:
+    deny_and_allow(ada, "smol_wipe", "smol_look")
+    agent = Agent(server, PROGRAMS / "smolagents_decisions.py", session)
+    decide_all_kinds(ann, session)
+    said = agent.finish()
+
+    assert said["ran"] == [
+        ["smol_look", "a"],
+        ["smol_refund", "a", 10, None],
+        ["smol_refund", "b", 2.5, {"why": [1, 1.0, True, None]}],
+    ]
+    assert [type(amount) for _, _, amount, _ in said["ran"][1:]] == [int, float]
+    for told in (
+        "refunded 10 for a",
+        "refunded 2.5 for b",
+        "A person refused this call: Too much",
+        "{'say': 'Ask again in May'}",
+        "A policy does not allow this call: Never",
+        "a is broken",
+    ):
+        assert told in said["told"]
+    assert said["tool"] == ["Pay money back to a customer.", ["amount", "note", "order"], "number"]
+    assert outcomes_of(ann, session) == {"a": "succeeded", "b": "succeeded", "c": None, "d": None}
+
+
+def test_a_killed_agent_of_the_guide_goes_on_in_another_process(
+    server: LiveServer, ann: Operator, session: str, tmp_path: Path
+) -> None:
+    call = '[("refund", {"order": "7", "amount": 25})]'
+    program = offline(
+        tmp_path,
+        "smolagents.md",
+        ("InferenceClientModel()", f"Scripted({call})"),
+        "from smolagents_model import Scripted",
+    )
+    first, second, third = killed_and_resumed(server, ann, session, program)
+    assert "refunded 20 for 7" in first == second == third
+    assert (tmp_path / "payments.txt").read_text() == "7 20\n"
