@@ -17,7 +17,8 @@ again after the decision, and the same call finds it (`session`, `durable`). Err
 `hitl_client.errors`.
 """
 
-from hitl_client.client import HITL, AsyncHITL
+from hitl_client.awaitable import AsyncHITL
+from hitl_client.blocking import HITL
 from hitl_client.errors import (
     ApprovalSpent,
     ArgumentsChanged,

@@ -6,7 +6,8 @@ import time
 from collections.abc import Sequence
 from typing import Any, Literal, TypedDict, Unpack
 
-from hitl_client.calls import NOT_APPROVED, Calls, path_of
+from hitl_client.asking import NOT_APPROVED, QuestionCalls
+from hitl_client.calls import path_of
 from hitl_client.errors import SecretsLeased
 from hitl_client.flows import Call, Flow, Pause
 from hitl_client.models import ActionRequest, Decision, Interrupt, Secrets
@@ -33,7 +34,7 @@ class RequestOptions(TypedDict, total=False):
     wait_timeout: float | None
 
 
-class ActionCalls(Calls):
+class ActionCalls(QuestionCalls):
     """The calls of one agent, those about action requests among them."""
 
     def request_action(

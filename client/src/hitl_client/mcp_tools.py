@@ -15,7 +15,8 @@ from typing import Annotated, Any, Literal, ParamSpec, TypeVar
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
-from hitl_client.calls import Options, kind_of
+from hitl_client.asking import Options
+from hitl_client.calls import kind_of
 from hitl_client.cli.asking import AsyncAsker, Exit, verdict
 from hitl_client.errors import HITLError, InterruptSignal
 from hitl_client.models import Decision, Interrupt

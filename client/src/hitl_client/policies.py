@@ -16,7 +16,8 @@ from typing import Any, Literal
 
 import httpx
 
-from hitl_client.calls import Calls, path_of
+from hitl_client.asking import QuestionCalls
+from hitl_client.calls import path_of
 from hitl_client.errors import ArgumentsChanged, ProblemError, Unavailable, UnexpectedAnswer
 from hitl_client.flows import Call, Flow, exchange, log, read
 from hitl_client.models import Interrupt, PolicyAnswer
@@ -95,7 +96,7 @@ class Answers:
             self._kept.clear()
 
 
-class PolicyCalls(Calls):
+class PolicyCalls(QuestionCalls):
     """The calls of one agent, those about policies and approvals among them."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

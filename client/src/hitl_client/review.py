@@ -11,10 +11,11 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Unpack
 
-from hitl_client.calls import NOT_APPROVED, OPEN, Options
+from hitl_client.asking import NOT_APPROVED, Options
+from hitl_client.calls import OPEN
 from hitl_client.errors import (
     ApprovalSpent,
     Cancelled,
@@ -45,6 +46,8 @@ class ReviewOptions(Options, total=False):
 
 
 UNFIT = {400, 413}
+SCHEMATIC = ("tool_args", "args_schema")
+ANY = {"type": "object"}
 OWN = ReviewOptions.__annotations__.keys() - Options.__annotations__.keys()
 
 
@@ -220,7 +223,13 @@ class ReviewCalls(PolicyCalls):
             if not earlier:
                 return Ruling(call, "approve", arguments)
         self.warn_where_lost(question)
-        item = yield from self.create(question)
+        try:
+            item = yield from self.create(question)
+        except ProblemError as refusal:
+            if call.schema is None or not any(field.startswith(SCHEMATIC) for field in refusal.errors):
+                raise
+            # What a model wrote need not fit its tool's schema, nor the schema the server: people see it too.
+            item = yield from self.create(replace(question, body={**question.body, "args_schema": ANY}))
         return call, question, item
 
     def begin(self, ruling: Ruling, how: Running) -> Flow[Interrupt | None]:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 from urllib.parse import quote
 
-from hitl_client.calls import OPEN, Calls, attaching, path_of, settled
+from hitl_client.asking import QuestionCalls, settled
+from hitl_client.calls import OPEN, attaching, path_of
 from hitl_client.errors import ArgumentsChanged, ProblemError
 from hitl_client.flows import Call, Flow, exchange, read_bytes
 from hitl_client.models import ActiveSession, Decision, Run
@@ -30,7 +31,7 @@ class BrowserOptions(TypedDict, total=False):
     wait_timeout: float | None
 
 
-class RunCalls(Calls):
+class RunCalls(QuestionCalls):
     """The calls of one agent, those about runs among them."""
 
     def start_run(

@@ -14,7 +14,7 @@ from typing import Any, Literal, Unpack
 from agent_framework import Content, FunctionInvocationContext, FunctionMiddleware, Message
 from pydantic_core import to_jsonable_python
 
-from hitl_client.client import AsyncHITL
+from hitl_client.awaitable import AsyncHITL
 from hitl_client.errors import ApprovalSpent, InterruptSignal
 from hitl_client.review import ReviewOptions, Ruling, ToolCall
 

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Unpack
 
-from hitl_client.client import AsyncHITL
+from hitl_client.awaitable import AsyncHITL
 from hitl_client.errors import ApprovalSpent, HITLError, InterruptSignal, WaitTimeout
 from hitl_client.flows import log
 from hitl_client.review import ReviewOptions, ToolCall

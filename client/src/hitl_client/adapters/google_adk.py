@@ -14,8 +14,8 @@ from google.adk.tools.base_tool import BaseTool
 from google.adk.tools.tool_confirmation import ToolConfirmation
 from google.genai import types
 
+from hitl_client.awaitable import AsyncHITL
 from hitl_client.calls import OPEN
-from hitl_client.client import AsyncHITL
 from hitl_client.errors import ApprovalSpent, HITLError, InterruptSignal
 from hitl_client.flows import log
 from hitl_client.review import ReviewOptions, Ruling, ToolCall

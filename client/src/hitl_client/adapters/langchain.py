@@ -19,10 +19,11 @@ from langgraph.config import get_config
 from langgraph.errors import GraphBubbleUp
 from langgraph.types import Command, interrupt
 
-from hitl_client.adapters.langchain_decisions import ANY, HUMAN_REVIEW, reviewed
-from hitl_client.client import HITL, AsyncHITL, awaitable, blocking
+from hitl_client.adapters.langchain_decisions import HUMAN_REVIEW
+from hitl_client.awaitable import AsyncHITL
+from hitl_client.blocking import HITL
 from hitl_client.errors import ApprovalSpent, InterruptSignal
-from hitl_client.review import ReviewOptions, Ruling, ToolCall
+from hitl_client.review import ANY, ReviewOptions, Ruling, ToolCall
 from hitl_client.runs import current_run
 
 RESUMED = {"title": HUMAN_REVIEW, "description": "Any value: what was decided is on the server's record."}
@@ -114,10 +115,10 @@ class HumanReview(AgentMiddleware):
             raise TypeError("This agent is run by invoke or stream: give HumanReview an HITL")
         options, waiting = self._options(state, at_call)
         try:
-            rulings = blocking(reviewed)(self.hitl, calls, options)
+            rulings = self.hitl.review(calls, **options)
         except InterruptSignal as stop:
             pause(item["id"] for item in stop.interrupts)
-            return blocking(reviewed)(self.hitl, calls, waiting)
+            return self.hitl.review(calls, **waiting)
         self._resumed(rulings, at_call)
         return rulings
 
@@ -126,10 +127,10 @@ class HumanReview(AgentMiddleware):
             raise TypeError("This agent is run by ainvoke or astream: give HumanReview an AsyncHITL")
         options, waiting = self._options(state, at_call)
         try:
-            rulings = await awaitable(reviewed)(self.hitl, calls, options)
+            rulings = await self.hitl.review(calls, **options)
         except InterruptSignal as stop:
             pause(item["id"] for item in stop.interrupts)
-            return await awaitable(reviewed)(self.hitl, calls, waiting)
+            return await self.hitl.review(calls, **waiting)
         self._resumed(rulings, at_call)
         return rulings
 

@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
-from hitl_client.errors import ProblemError, Rejected
-from hitl_client.flows import Flow
-from hitl_client.review import ReviewCalls, Ruling, ToolCall
+from hitl_client.errors import Rejected
+from hitl_client.review import ANY, Ruling, ToolCall
 
-ANY = {"type": "object"}
 HUMAN_REVIEW = "hitl_client.human_review"
 WORDS = ("reason", "question", "message", "description", "instruction", "task")
 LONGEST_REASON = 1000
-
-
-def reviewed(calls: ReviewCalls, wanted: list[ToolCall], options: dict[str, Any]) -> Flow[list[Ruling]]:
-    """Have tool calls reviewed, also those whose arguments a model got wrong by their tool's schema."""
-    try:
-        return (yield from calls.review(wanted, **options))
-    except ProblemError as refusal:
-        if not any(field.startswith(("tool_args", "args_schema")) for field in refusal.errors):
-            raise
-    return (yield from calls.review([replace(call, schema=ANY) for call in wanted], **options))
-
-
-def reviewed_one(calls: ReviewCalls, call: ToolCall, options: dict[str, Any]) -> Flow[Ruling]:
-    """Have one tool call reviewed."""
-    [ruling] = yield from reviewed(calls, [call], options)
-    return ruling
 
 
 def tool_calls_of(

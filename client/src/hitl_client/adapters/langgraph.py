@@ -20,11 +20,13 @@ from hitl_client.adapters.langchain_decisions import (
     HUMAN_REVIEW,
     decision_of,
     reason_of,
-    reviewed_one,
     tool_calls_of,
 )
-from hitl_client.calls import OPEN, Options, settled
-from hitl_client.client import HITL, AgentCalls, AsyncHITL, awaitable, blocking
+from hitl_client.asking import Options, settled
+from hitl_client.awaitable import AsyncHITL, awaitable
+from hitl_client.blocking import HITL, blocking
+from hitl_client.calls import OPEN
+from hitl_client.client import AgentCalls
 from hitl_client.errors import InterruptSignal, WaitTimeout
 from hitl_client.flows import Flow
 from hitl_client.review import ReviewOptions, Ruling
@@ -190,9 +192,10 @@ def answer(calls: AgentCalls, stop: Stop, kind: Kind | None, options: dict[str, 
     if wanted is None:
         said = yield from put(calls, stop, kind, options)
         return Answer(said)
-    rulings = yield from together(
-        reviewed_one(calls, call, options | {"allowed_decisions": allowed}) for call, allowed in wanted
+    reviewed = yield from together(
+        calls.review([call], **(options | {"allowed_decisions": allowed})) for call, allowed in wanted
     )
+    rulings = [ruling for [ruling] in reviewed]
     decisions = [decision_of(one, allowed) for one, (_, allowed) in zip(rulings, wanted, strict=True)]
     spends = tuple(one for one in rulings if one.runs and one.interrupt_id)
     return Answer({"decisions": decisions} if stop.schema is None else decisions[0], spends)

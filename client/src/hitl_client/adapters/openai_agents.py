@@ -15,7 +15,7 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any, Literal, Unpack
 
-from hitl_client.client import AsyncHITL
+from hitl_client.awaitable import AsyncHITL
 from hitl_client.errors import ApprovalSpent, InterruptSignal, WaitTimeout
 from hitl_client.review import ReviewOptions, Ruling, ToolCall
 

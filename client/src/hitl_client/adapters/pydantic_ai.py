@@ -17,8 +17,8 @@ from pydantic_ai.capabilities import AbstractCapability
 from pydantic_ai.exceptions import ToolFailed
 from pydantic_ai.messages import ToolReturn
 
-from hitl_client.calls import Options
-from hitl_client.client import AsyncHITL
+from hitl_client.asking import Options
+from hitl_client.awaitable import AsyncHITL
 from hitl_client.errors import ApprovalSpent, InterruptSignal, NotApproved, WaitTimeout
 from hitl_client.review import ReviewOptions, Ruling, ToolCall, told
 from hitl_client.runs import current_run

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from hitl_client import HITL, AsyncHITL, Decision, InterruptSignal
-from hitl_client.calls import Calls, Options
+from hitl_client.asking import Options, QuestionCalls
+from hitl_client.awaitable import awaitable
+from hitl_client.blocking import blocking
+from hitl_client.calls import Calls
 from hitl_client.cli.terminal import answer, chat, compact
-from hitl_client.client import awaitable, blocking
 from hitl_client.models import Interrupt
 
 
@@ -53,7 +55,7 @@ class Usage(Exception):
 class Asker(HITL):
     """A client that hands back every outcome alike."""
 
-    ask = blocking(Calls.ask)
+    ask = blocking(QuestionCalls.ask)
     outcome = blocking(Calls.outcome)
 
     def awaited(self) -> AsyncAsker:
@@ -64,7 +66,7 @@ class Asker(HITL):
 class AsyncAsker(AsyncHITL):
     """`Asker` to be awaited."""
 
-    ask = awaitable(Calls.ask)
+    ask = awaitable(QuestionCalls.ask)
     outcome = awaitable(Calls.outcome)
 
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from hitl_client.blocking import blocking
 from hitl_client.calls import Calls, kind_of, path_of
 from hitl_client.cli.asking import Asker, Exit, Usage, json_object, json_value, pair
 from hitl_client.cli.terminal import LOUD, answer, chat, coloured, compact, field, harmless, show, table
-from hitl_client.client import blocking
 from hitl_client.flows import Call, Flow
 from hitl_client.models import Interrupt
 

@@ -13,7 +13,8 @@ from typing import Any, Literal, Unpack
 
 import httpx
 
-from hitl_client.client import HITL, AsyncHITL
+from hitl_client.awaitable import AsyncHITL
+from hitl_client.blocking import HITL
 from hitl_client.errors import ProblemError
 from hitl_client.testing import lists
 from hitl_client.testing.documents import Item, invalid, refused, status
