@@ -9,10 +9,12 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.live import ROOT, LiveServer
+from tests.live import ROOT, LiveServer, Operator
 
 PROGRAMS = Path(__file__).parent / "programs"
 PATIENCE = 120  # seconds: some frameworks take ten to be imported
@@ -59,3 +61,16 @@ def written(folder: Path, guide: str, number: int = 0) -> Path:
     program = folder / f"{Path(guide).stem}_{number}.py"
     program.write_text(blocks[number])
     return program
+
+
+@contextmanager
+def in_force(ada: Operator, *policies: dict[str, Any]) -> Iterator[None]:
+    """Have policies, and take them away again: the server is shared with the other frameworks."""
+    token, made = {"X-CSRFToken": ada.http.cookies["csrftoken"]}, []
+    for policy in policies:
+        answer = ada.http.post("/api/v1/policies", json=policy, headers=token)
+        assert answer.status_code == 201, answer.text
+        made.append(answer.json()["id"])
+    yield
+    for pk in made:
+        assert ada.http.delete(f"/api/v1/policies/{pk}", headers=token).is_success

@@ -15,18 +15,16 @@ REFUSAL = "A person refused this call: It was refunded in May"
 ANSWER = "Send a voucher instead"
 
 
-def make_policies(ada: Operator, framework: str, prefix: str = "") -> None:
+def policies_of(framework: str, prefix: str = "") -> list[dict[str, Any]]:
     """Let agents look orders up, have people asked about writing one off, and let nobody close the shop."""
     terms: dict[str, dict[str, Any]] = {
         "look_up": {"allow_auto": True},
         "write_off": {"require_approval": True},
         "close_shop": {"deny": True, "note": "Never"},
     }
-    for name, term in terms.items():
-        body = {"name": f"{framework}: {name}", "pattern": f"{prefix}{name}", **term}
-        token = {"X-CSRFToken": ada.http.cookies["csrftoken"]}
-        answer = ada.http.post("/api/v1/policies", json=body, headers=token)
-        assert answer.status_code == 201, answer.text
+    return [
+        {"name": f"{framework}: {name}", "pattern": f"{prefix}{name}", **term} for name, term in terms.items()
+    ]
 
 
 def decide(ann: Operator, item: dict[str, Any]) -> None:

@@ -1,12 +1,13 @@
 """Microsoft Agent Framework: every kind of decision, and a process that dies while people think."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.frameworks.harness import PATIENCE, PROGRAMS, Agent, written
+from tests.frameworks.harness import PATIENCE, PROGRAMS, Agent, in_force, written
 from tests.frameworks.refunds import (
     ANSWER,
     EDITED,
@@ -14,7 +15,7 @@ from tests.frameworks.refunds import (
     REFUSAL,
     decide,
     in_order,
-    make_policies,
+    policies_of,
     ran,
     record,
 )
@@ -25,8 +26,9 @@ BROKEN: dict[str, Any] = {"order": "broken", "amount": 1, "express": False}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def policies(ada: Operator) -> None:
-    make_policies(ada, "agent_framework")
+def policies(ada: Operator) -> Iterator[None]:
+    with in_force(ada, *policies_of("agent_framework")):
+        yield
 
 
 def calls(folder: Path, *made: tuple[str, dict[str, Any]]) -> None:

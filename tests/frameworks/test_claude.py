@@ -5,13 +5,14 @@ import os
 import re
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.frameworks.claude_model import ScriptedModel, call
-from tests.frameworks.harness import PATIENCE, PROGRAMS, Agent, written
+from tests.frameworks.harness import PATIENCE, PROGRAMS, Agent, in_force, written
 from tests.frameworks.refunds import (
     ANSWER,
     EDITED,
@@ -19,7 +20,7 @@ from tests.frameworks.refunds import (
     REFUSAL,
     decide,
     in_order,
-    make_policies,
+    policies_of,
     ran,
     record,
 )
@@ -31,8 +32,9 @@ PYTHON = ROOT / ".venv/frameworks/bin/python"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def policies(ada: Operator) -> None:
-    make_policies(ada, "claude", "mcp__shop__")
+def policies(ada: Operator) -> Iterator[None]:
+    with in_force(ada, *policies_of("claude", "mcp__shop__")):
+        yield
 
 
 def test_each_decision_is_carried_out_while_the_call_waits(

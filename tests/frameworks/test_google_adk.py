@@ -2,12 +2,13 @@
 
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.frameworks.harness import PATIENCE, PROGRAMS, Agent, written
+from tests.frameworks.harness import PATIENCE, PROGRAMS, Agent, in_force, written
 from tests.frameworks.refunds import (
     ANSWER,
     EDITED,
@@ -15,7 +16,7 @@ from tests.frameworks.refunds import (
     REFUSAL,
     decide,
     in_order,
-    make_policies,
+    policies_of,
     ran,
     record,
 )
@@ -26,8 +27,9 @@ BROKEN: dict[str, Any] = {"order": "broken", "amount": 1, "express": False}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def policies(ada: Operator) -> None:
-    make_policies(ada, "google_adk")
+def policies(ada: Operator) -> Iterator[None]:
+    with in_force(ada, *policies_of("google_adk")):
+        yield
 
 
 def calls(folder: Path, *made: tuple[str, dict[str, Any]]) -> None:

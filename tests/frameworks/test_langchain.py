@@ -1,26 +1,27 @@
 """LangChain's agents, reviewed by our middleware or by LangChain's own with the bridge."""
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.frameworks.harness import PATIENCE, PROGRAMS, Agent, written
+from tests.frameworks.harness import PATIENCE, PROGRAMS, Agent, in_force, written
 from tests.live import LiveServer, Operator
 
 NOTE = "A person changed this call before it was made. It was made with these arguments: "
 
 
 @pytest.fixture(scope="module", autouse=True)
-def policies(ada: Operator, request: pytest.FixtureRequest) -> None:
+def policies(ada: Operator, request: pytest.FixtureRequest) -> Iterator[None]:
     """Nobody may wipe a disk, everybody may look around."""
     deny, allow = {"deny": True, "note": "Never wipe a disk"}, {"allow_auto": True}
-    for name, terms in (("wipe_disk", deny), ("look_around", allow)):
-        body = {"name": f"{name} of {request.module.__name__}", "pattern": name, **terms}
-        token = {"X-CSRFToken": ada.http.cookies["csrftoken"]}
-        assert ada.http.post("/api/v1/policies", json=body, headers=token).status_code == 201
+    named = [("wipe_disk", deny), ("look_around", allow)]
+    module = request.module.__name__
+    with in_force(ada, *({"name": f"{name} of {module}", "pattern": name, **said} for name, said in named)):
+        yield
 
 
 def ran(folder: Path) -> list[Any]:
