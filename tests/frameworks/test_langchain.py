@@ -17,7 +17,8 @@ NOTE = "A person changed this call before it was made. It was made with these ar
 @pytest.fixture(scope="module", autouse=True)
 def policies(ada: Operator, request: pytest.FixtureRequest) -> Iterator[None]:
     """Nobody may wipe a disk, everybody may look around."""
-    deny, allow = {"deny": True, "note": "Never wipe a disk"}, {"allow_auto": True}
+    deny: dict[str, Any] = {"deny": True, "note": "Never wipe a disk"}
+    allow: dict[str, Any] = {"allow_auto": True}
     named = [("wipe_disk", deny), ("look_around", allow)]
     module = request.module.__name__
     with in_force(ada, *({"name": f"{name} of {module}", "pattern": name, **said} for name, said in named)):
