@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from hitl_client import (
+    Answered,
     ArgumentsChanged,
     Cancelled,
     Expired,
@@ -16,6 +17,13 @@ from hitl_client import (
 from loopback import Loopback
 
 DELETE = {"tool_name": "delete_file", "tool_args": {"path": "a.txt", "keep": 1.0}}
+
+
+def test_an_answer_in_the_place_of_a_call_is_no_leave_to_make_it(agent: Any, server: Loopback) -> None:
+    server.soon(response="Paid by bank.", decision="respond")
+    with pytest.raises(Answered, match="answered by ann in the place of the call") as answered:
+        agent.require_approval("Pay?", tool_name="pay", allowed_decisions=["approve", "respond"])
+    assert answered.value.response == "Paid by bank."
 
 
 def test_an_approval_gives_back_the_arguments_to_run_with(agent: Any, server: Loopback) -> None:

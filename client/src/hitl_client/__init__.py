@@ -20,6 +20,7 @@ again after the decision, and the same call finds it (`session`, `durable`). Err
 from hitl_client.awaitable import AsyncHITL
 from hitl_client.blocking import HITL
 from hitl_client.errors import (
+    Answered,
     ApprovalSpent,
     ArgumentsChanged,
     Cancelled,
@@ -56,6 +57,7 @@ __all__ = [
     "HITL",
     "ActionRequest",
     "ActiveSession",
+    "Answered",
     "ApprovalSpent",
     "ArgumentsChanged",
     "AsyncHITL",

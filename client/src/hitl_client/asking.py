@@ -10,6 +10,7 @@ from typing import Any, Literal, TypedDict, Unpack
 
 from hitl_client.calls import OPEN, Calls
 from hitl_client.errors import (
+    Answered,
     ArgumentsChanged,
     Cancelled,
     Expired,
@@ -72,11 +73,14 @@ class QuestionCalls(Calls):
         """Ask for permission; the approved decision's `arguments` are the ones to run with.
 
         `args_schema` is the JSON Schema an edit of `tool_args` must keep to. Raises Rejected, Expired or
-        Cancelled, ArgumentsChanged when `key` belongs to another question, and what `mode` says.
+        Cancelled, Answered where "respond" was allowed and used, ArgumentsChanged when `key` belongs to
+        another question, and what `mode` says.
         """
         asked = {"tool_name": tool_name, "tool_args": tool_args, "args_schema": args_schema}
-        decision = yield from self.ask("approval", reason, data, common, asked)
-        return settled(decision)
+        decision = settled((yield from self.ask("approval", reason, data, common, asked)))
+        if decision.interrupt.get("decision") == "respond":
+            raise Answered(decision)
+        return decision
 
     def require_confirmation(
         self, reason: str, data: Json | None = None, **common: Unpack[Options]

@@ -5,7 +5,8 @@ HITLError
  │   ├─ Rejected
  │   │   └─ Denied         a policy said no, and nobody was asked; carries policy and note
  │   ├─ Expired
- │   └─ Cancelled
+ │   ├─ Cancelled
+ │   └─ Answered           a person answered in the place of the call; carries the response
  ├─ WaitTimeout            still undecided when `wait_timeout` was over; carries the interrupt
  ├─ ArgumentsChanged       this key was used to ask about something else, or other arguments were approved
  ├─ ProblemError           the server refused: an RFC 9457 problem document
@@ -104,6 +105,18 @@ class Expired(NotApproved):
 
 class Cancelled(NotApproved):
     """The question was withdrawn."""
+
+
+class Answered(NotApproved):
+    """A person answered in the place of the call that was to be approved: use `response`, do not make it."""
+
+    @property
+    def response(self) -> Any:
+        """What was answered, any JSON."""
+        return self.decision.response
+
+    def __str__(self) -> str:
+        return f"{self.decision.id} was answered by {self.decision.resolved_by} in the place of the call"
 
 
 class WaitTimeout(HITLError, TimeoutError):
