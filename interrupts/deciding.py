@@ -19,6 +19,7 @@ from reviews.deciding import ItemView
 from reviews.forms import DecisionForm, Verb
 from reviews.grants import Reach
 from reviews.lifecycle import OPEN
+from reviews.models import Kind
 from reviews.presentation import arguments, changes, has_long_text
 
 _FILES_AT_ONCE = 10
@@ -146,6 +147,7 @@ class InterruptView(ItemView):
             "takes": {**takes, "changes": may_refuse and not asked},
             "can_allow": takes["approve"] or takes["edit"] or takes["respond"],
             "lacks_edit": edits and takes["approve"] and not takes["edit"] and not asked,
+            "answers_instead": takes["respond"] and self.item.kind in (Kind.APPROVAL, Kind.CONFIRMATION),
             "must_edit": takes["edit"] and not takes["approve"],
             "nobody_edits": edits and may_refuse and not takes["edit"] and not takes["approve"],
             "takes_files": self._takes_files() and (takes["edit"] or takes["approve"]),

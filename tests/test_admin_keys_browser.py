@@ -74,6 +74,32 @@ def press_and_land(page: Page, key: str, path: str) -> None:
 # -- By keys ----------------------------------------------------------------------------------------------
 
 
+def test_what_stands_in_the_place_of_a_call_is_not_asked_of_who_approves(
+    desk: Page, server: LiveServer, ask: Ask, agent: httpx.Client, log: Log
+) -> None:
+    every = ["approve", "edit", "reject", "respond"]
+    approved, answered = (ask(reason=f"{number}?", **CALL, allowed_decisions=every) for number in (1, 2))
+
+    open_item(desk, server, approved)
+    desk.keyboard.press("a")
+    expect(focused(desk)).to_have_attribute("value", "approve")
+    desk.keyboard.press("Enter")
+    expect(desk).to_have_url(re.compile(answered["id"]))
+    assert status(agent, approved) == "approved"
+
+    desk.wait_for_load_state()
+    expect(desk.get_by_role("button", name="Send answer")).to_be_hidden()
+    desk.get_by_text("Answer instead").click()
+    expect(desk.get_by_text("The tool is not called.")).to_be_visible()
+    is_accessible_and_fits(desk)
+    desk.get_by_label("Your answer").fill("I deleted it by hand.")
+    desk.get_by_role("button", name="Send answer").click()
+    expect(desk.get_by_text("Answered:")).to_be_visible()
+    told = agent.get(f"/interrupts/{answered['id']}/status").json()
+    assert (told["decision"], told["response"]) == ("respond", "I deleted it by hand.")
+    assert log == []
+
+
 def test_three_items_are_decided_by_keys_alone(
     desk: Page, server: LiveServer, ask: Ask, agent: httpx.Client, log: Log
 ) -> None:

@@ -27,7 +27,7 @@ export function submitChosen(event) {
   if (!chosen) return;
   event.preventDefault();
   if (!isOffered(chosen)) return allow();
-  const lacks = "allows" in chosen.dataset && missing();
+  const lacks = "allows" in chosen.dataset && missing(chosen);
   if (lacks) return focus(lacks);
   send(chosen);
 }
@@ -36,7 +36,7 @@ function allow() {
   const button = [...form().querySelectorAll("button[data-allows]")].find((each) => isOffered(each));
   if (!button) return;
   chosen = button;
-  focus(missing() ?? button);
+  focus(missing(button) ?? button);
 }
 
 function reject() {
@@ -68,18 +68,19 @@ function edit() {
 }
 
 // What has to be done before an allowing verb: open what is folded, fill in what is asked, type the word.
-function missing() {
+function missing(button) {
   const fold = document.querySelector("details[data-must-read]:not([data-opened], [open])");
   if (fold) return fold.querySelector("summary");
   const { has_read: tick, word } = form().elements;
-  const empty = [...form().elements].find((field) => field.name?.startsWith("answer-") && !field.checkValidity());
+  const needed = answers().filter((field) => !field.closest(".instead") || button.closest(".instead"));
+  const empty = needed.find((field) => !field.checkValidity());
   if (empty) return empty;
   if (tick && !tick.checked) return tick;
   return word && word.value.trim() !== word.labels[0].querySelector("code").textContent ? word : undefined;
 }
 
 function choose(number) {
-  const fields = [...form().elements].filter((field) => field.name?.startsWith("answer-") && !field.disabled);
+  const fields = answers().filter((field) => !field.disabled);
   const choice = fields.filter((field) => field.matches("select, [type=radio]"));
   const field = choice.find((each) => each.tagName === "SELECT" && !each.value) ?? choice[0];
   if (!field) return;
@@ -106,6 +107,9 @@ function send(button) {
   if (button && !button.matches(":disabled")) form().requestSubmit(button);
 }
 
+// Where an answer stands beside an approval, nobody needs to write one who has not unfolded it.
+const answers = () =>
+  [...form().elements].filter((each) => each.name?.startsWith("answer-") && !each.closest(".instead:not([open])"));
 const form = () => document.getElementById("decide") ?? document.createElement("form");
 const verb = (name) => form().querySelector(`button[name="verb"][value="${name}"]`);
 const isOffered = (button) => !button.hidden && !inactive(button);

@@ -9,7 +9,7 @@ const LEADER_MS = 1_500;
 const TYPING = "input:not([type=checkbox], [type=radio], [type=button], [type=submit]), textarea, select, [contenteditable]";
 const PLACES = { i: "inbox/", d: "", r: "runs/run/", h: "human-actions/" };
 const HINTS = [
-  ["button[data-allows]", "A"],
+  ["button[data-allows]:not(.instead *)", "A"],
   ['#decide button[value="reject"]', "R"],
   ['#decide button[value="claim"]', "M"],
   ['#decide button[value="escalate"]', "Shift+E"],
