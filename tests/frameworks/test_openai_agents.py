@@ -3,92 +3,55 @@
 import json
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.frameworks.harness import PATIENCE, PROGRAMS, Agent, written
+from tests.frameworks.clerk import EDITED, SPENT, ledger, outcome, policies_of, printed, waiting
+from tests.frameworks.harness import PATIENCE, PROGRAMS, Agent, in_force, written
 from tests.live import LiveServer, Operator
 
 pytestmark = pytest.mark.sqlite
 
 CLERK = PROGRAMS / "openai_clerk.py"
-EDITED = {"account": "ann's choice", "amount": 12.5, "urgent": True, "notes": []}
-SPENT = "The call was not made again: "
-
-
-def waiting(ann: Operator, session: str, count: int) -> dict[str, str]:
-    """Return the ids of what is asked, by call, as soon as all is."""
-    found = ann.wait_for(count, session_id=session)
-    return {item["call_id"].removeprefix("call-"): item["id"] for item in found}
-
-
-def ledger(folder: Path) -> list[list[Any]]:
-    """Return what the tools did: name, arguments, and the approval they ran under."""
-    lines = (folder / "ledger").read_text().splitlines() if (folder / "ledger").exists() else []
-    return sorted((json.loads(line) for line in lines), key=str)
-
-
-def outcome(ann: Operator, item_id: str) -> tuple[bool, str | None]:
-    """Say whether an approval is spent, and on what."""
-    item = ann.http.get(f"/api/v1/interrupts/{item_id}").json()
-    return item["consumed_at"] is not None, item["outcome"]
-
-
-def printed(agent: Agent) -> str:
-    """Return what a program of the guide prints."""
-    said, complained = agent.process.communicate(timeout=PATIENCE)
-    assert agent.process.returncode == 0, complained
-    return said.strip()
 
 
 def test_every_decision_is_what_becomes_of_the_call(
     server: LiveServer, ann: Operator, ada: Operator, session: str, tmp_path: Path
 ) -> None:
-    here = f'session_id == "{session}"'
-    ada.http.headers["X-CSRFToken"] = ada.http.cookies["csrftoken"]
-    for policy in (
-        {"pattern": "look_up", "allow_auto": True},
-        {"pattern": "drop_table", "deny": True, "note": "Never."},
-    ):
-        answer = ada.http.post(
-            "/api/v1/policies", json={"name": f"{session} {policy['pattern']}", "when": here, **policy}
-        )
-        assert answer.status_code == 201, answer.text
+    with in_force(ada, *policies_of(session)):
+        agent = Agent(server, CLERK, "wait", session, str(tmp_path))
+        asked = waiting(ann, session, 5)
+        assert not [made for made in ledger(tmp_path) if made[0] != "look_up"]
+        ann.decide(asked["approved"])
+        ann.decide(asked["failed"])
+        ann.decide(asked["edited"], modifications=EDITED)
+        ann.decide(asked["refused"], "reject", reason="Not them")
+        ann.decide(asked["answered"], "respond", response={"paid": "by hand"})
+        said = agent.finish()
 
-    agent = Agent(server, CLERK, "wait", session, str(tmp_path))
-    asked = waiting(ann, session, 5)
-    assert not [made for made in ledger(tmp_path) if made[0] != "look_up"]
-    ann.decide(asked["approved"])
-    ann.decide(asked["failed"])
-    ann.decide(asked["edited"], modifications=EDITED)
-    ann.decide(asked["refused"], "reject", reason="Not them")
-    ann.decide(asked["answered"], "respond", response={"paid": "by hand"})
-    said = agent.finish()
-
-    assert said["output"] == "done"
-    assert ledger(tmp_path) == [
-        ["explode", asked["failed"]],
-        ["look_up", "a", None],
-        ["pay", "ann's choice", 12.5, True, [], asked["edited"]],
-        ["pay", "approved", 10.0, False, ["1", "x"], asked["approved"]],
-    ]
-    told = said["told"]
-    assert "An error occurred while running the tool" in told.pop("failed")
-    assert "no JSON" in told.pop("malformed")
-    result, changed = told.pop("edited").split("\n\n")
-    assert result == "paid ann's choice"
-    assert json.loads(changed.removeprefix("A person changed the arguments of this call to ")) == EDITED
-    assert told == {
-        "approved": "paid approved",
-        "refused": "A person refused this call: Not them",
-        "answered": '{"paid": "by hand"}',
-        "allowed": "a is open",
-        "denied": "A policy does not allow this call: Never.",
-    }
-    assert outcome(ann, asked["approved"]) == outcome(ann, asked["edited"]) == (True, "succeeded")
-    assert outcome(ann, asked["failed"]) == (True, "failed")
-    assert outcome(ann, asked["refused"]) == outcome(ann, asked["answered"]) == (False, None)
+        assert said["output"] == "done"
+        assert ledger(tmp_path) == [
+            ["explode", asked["failed"]],
+            ["look_up", "a", None],
+            ["pay", "ann's choice", 12.5, True, [], asked["edited"]],
+            ["pay", "approved", 10.0, False, ["1", "x"], asked["approved"]],
+        ]
+        told = said["told"]
+        assert "An error occurred while running the tool" in told.pop("failed")
+        assert "no JSON" in told.pop("malformed")
+        result, changed = told.pop("edited").split("\n\n")
+        assert result == "paid ann's choice"
+        assert json.loads(changed.removeprefix("A person changed the arguments of this call to ")) == EDITED
+        assert told == {
+            "approved": "paid approved",
+            "refused": "A person refused this call: Not them",
+            "answered": '{"paid": "by hand"}',
+            "allowed": "a is open",
+            "denied": "A policy does not allow this call: Never.",
+        }
+        assert outcome(ann, asked["approved"]) == outcome(ann, asked["edited"]) == (True, "succeeded")
+        assert outcome(ann, asked["failed"]) == (True, "failed")
+        assert outcome(ann, asked["refused"]) == outcome(ann, asked["answered"]) == (False, None)
 
 
 def test_a_killed_run_goes_on_in_other_processes_and_pays_once(

@@ -3,94 +3,57 @@
 import json
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.frameworks.harness import PATIENCE, PROGRAMS, Agent, written
+from tests.frameworks.clerk import EDITED, SPENT, ledger, outcome, policies_of, printed, waiting
+from tests.frameworks.harness import PATIENCE, PROGRAMS, Agent, in_force, written
 from tests.live import LiveServer, Operator
 
 pytestmark = pytest.mark.sqlite
 
 CLERK = PROGRAMS / "pydantic_clerk.py"
-EDITED = {"account": "ann's choice", "amount": 12.5, "urgent": True, "notes": []}
-SPENT = "The call was not made again: "
-
-
-def waiting(ann: Operator, session: str, count: int) -> dict[str, str]:
-    """Return the ids of what is asked, by call, as soon as all is."""
-    found = ann.wait_for(count, session_id=session)
-    return {item["call_id"].removeprefix("call-"): item["id"] for item in found}
-
-
-def ledger(folder: Path) -> list[list[Any]]:
-    """Return what the tools did: name, arguments, and the approval they ran under."""
-    lines = (folder / "ledger").read_text().splitlines() if (folder / "ledger").exists() else []
-    return sorted((json.loads(line) for line in lines), key=str)
-
-
-def outcome(ann: Operator, item_id: str) -> tuple[bool, str | None]:
-    """Say whether an approval is spent, and on what."""
-    item = ann.http.get(f"/api/v1/interrupts/{item_id}").json()
-    return item["consumed_at"] is not None, item["outcome"]
-
-
-def printed(agent: Agent) -> str:
-    """Return what a program of the guide prints."""
-    said, complained = agent.process.communicate(timeout=PATIENCE)
-    assert agent.process.returncode == 0, complained
-    return said.strip()
 
 
 def test_every_decision_is_what_becomes_of_the_call(
     server: LiveServer, ann: Operator, ada: Operator, session: str, tmp_path: Path
 ) -> None:
-    here = f'session_id == "{session}"'
-    ada.http.headers["X-CSRFToken"] = ada.http.cookies["csrftoken"]
-    for policy in (
-        {"pattern": "look_up", "allow_auto": True},
-        {"pattern": "drop_table", "deny": True, "note": "Never."},
-    ):
-        answer = ada.http.post(
-            "/api/v1/policies", json={"name": f"{session} {policy['pattern']}", "when": here, **policy}
-        )
-        assert answer.status_code == 201, answer.text
+    with in_force(ada, *policies_of(session)):
+        agent = Agent(server, CLERK, "wait", session, str(tmp_path))
+        asked = waiting(ann, session, 6)
+        assert [made[0] for made in ledger(tmp_path)] in ([], ["look_up"])
+        ann.decide(asked["approved"])
+        ann.decide(asked["closed"])
+        ann.decide(asked["edited"], modifications=EDITED)
+        ann.decide(asked["refused"], "reject", reason="Not them")
+        ann.decide(asked["answered"], "respond", response={"paid": "by hand"})
+        ann.decide(asked["asked"], "respond", response="Go.")
+        said = agent.finish()
 
-    agent = Agent(server, CLERK, "wait", session, str(tmp_path))
-    asked = waiting(ann, session, 6)
-    assert [made[0] for made in ledger(tmp_path)] in ([], ["look_up"])
-    ann.decide(asked["approved"])
-    ann.decide(asked["closed"])
-    ann.decide(asked["edited"], modifications=EDITED)
-    ann.decide(asked["refused"], "reject", reason="Not them")
-    ann.decide(asked["answered"], "respond", response={"paid": "by hand"})
-    ann.decide(asked["asked"], "respond", response="Go.")
-    said = agent.finish()
-
-    assert said["output"] == "done"
-    assert ledger(tmp_path) == [
-        ["close_books", asked["closed"]],
-        ["look_up", "a", None],
-        ["pay", "ann's choice", 12.5, True, [], asked["edited"]],
-        ["pay", "approved", 10.0, False, ["1", "x"], asked["approved"]],
-    ]
-    told = said["told"]
-    assert told.pop("malformed")[0] == "retried"
-    assert told == {
-        "approved": ["success", "paid approved"],
-        "edited": ["success", "paid ann's choice"],
-        "refused": ["denied", "A person refused this call: Not them"],
-        "answered": ["success", {"paid": "by hand"}],
-        "allowed": ["success", "a is open"],
-        "denied": ["denied", "A policy does not allow this call: Never."],
-        "closed": ["success", "closed"],
-        "asked": ["success", "Go."],
-    }
-    _, changed = said["beside"]
-    assert json.loads(changed.removeprefix("A person changed the arguments of pay to ")) == EDITED
-    assert outcome(ann, asked["approved"]) == outcome(ann, asked["edited"]) == (True, "succeeded")
-    assert outcome(ann, asked["closed"]) == (True, "succeeded")
-    assert outcome(ann, asked["refused"]) == outcome(ann, asked["answered"]) == (False, None)
+        assert said["output"] == "done"
+        assert ledger(tmp_path) == [
+            ["close_books", asked["closed"]],
+            ["look_up", "a", None],
+            ["pay", "ann's choice", 12.5, True, [], asked["edited"]],
+            ["pay", "approved", 10.0, False, ["1", "x"], asked["approved"]],
+        ]
+        told = said["told"]
+        assert told.pop("malformed")[0] == "retried"
+        assert told == {
+            "approved": ["success", "paid approved"],
+            "edited": ["success", "paid ann's choice"],
+            "refused": ["denied", "A person refused this call: Not them"],
+            "answered": ["success", {"paid": "by hand"}],
+            "allowed": ["success", "a is open"],
+            "denied": ["denied", "A policy does not allow this call: Never."],
+            "closed": ["success", "closed"],
+            "asked": ["success", "Go."],
+        }
+        _, changed = said["beside"]
+        assert json.loads(changed.removeprefix("A person changed the arguments of pay to ")) == EDITED
+        assert outcome(ann, asked["approved"]) == outcome(ann, asked["edited"]) == (True, "succeeded")
+        assert outcome(ann, asked["closed"]) == (True, "succeeded")
+        assert outcome(ann, asked["refused"]) == outcome(ann, asked["answered"]) == (False, None)
 
 
 def test_a_killed_run_goes_on_in_other_processes_and_pays_once(
