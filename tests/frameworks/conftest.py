@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.frameworks.harness import Agent
 from tests.live import LiveServer, Operator, running
 
 
@@ -24,6 +25,16 @@ def ann(server: LiveServer) -> Iterator[Operator]:
 def ada(server: LiveServer) -> Iterator[Operator]:
     with Operator(server, "ada", "administrator") as operator:
         yield operator
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_left_behind() -> Iterator[None]:
+    """Kill what a test that failed has not waited for."""
+    yield
+    while Agent.started:
+        agent = Agent.started.pop()
+        if agent.process.poll() is None:
+            agent.kill()
 
 
 @pytest.fixture

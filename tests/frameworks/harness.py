@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from tests.live import ROOT, LiveServer, Operator
 
@@ -22,6 +22,8 @@ PATIENCE = 120  # seconds: some frameworks take ten to be imported
 
 class Agent:
     """A running program."""
+
+    started: ClassVar[list["Agent"]] = []
 
     def __init__(
         self, server: LiveServer, program: Path, *arguments: str, beside: str = "frameworks"
@@ -38,6 +40,7 @@ class Agent:
             text=True,
             cwd=program.parent,
         )
+        self.started.append(self)
 
     def kill(self) -> None:
         """Kill it as a crash would."""
