@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 
 import pytest
@@ -55,22 +56,21 @@ def postgres(postgres_of_its_own: Postgres) -> Iterator[Postgres]:
         postgres_of_its_own.start()
 
 
-def heard_by(agent: Caller, after: str) -> ClientConnection:
+@contextmanager
+def heard_by(agent: Caller, after: str) -> Iterator[ClientConnection]:
     """Open a socket that hears; the process behind it may still be at its last try to reach the database."""
-
-    def greeted() -> ClientConnection | None:
-        socket = agent.socket(f"/ws/agents?after={after}")
-        try:
-            assert json.loads(socket.recv(10))["type"] == "hello"
-        except ConnectionClosedError as closed:
-            if closed.rcvd is None or closed.rcvd.code != CLOSE_TRY_LATER:
-                raise
-            return None
-        return socket
-
-    found = eventually(greeted, pause=0.3)
-    assert found is not None
-    return found
+    deadline = time.monotonic() + 20
+    while True:
+        with agent.socket(f"/ws/agents?after={after}") as socket:
+            try:
+                assert json.loads(socket.recv(10))["type"] == "hello"
+            except ConnectionClosedError as closed:
+                if closed.rcvd is None or closed.rcvd.code != CLOSE_TRY_LATER or time.monotonic() > deadline:
+                    raise
+            else:
+                yield socket
+                return
+        time.sleep(0.3)
 
 
 def decide_while_waiting(agent: Caller, ann: Caller, *, within: float) -> None:
