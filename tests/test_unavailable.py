@@ -26,7 +26,7 @@ def test_a_database_that_is_away_is_503_and_come_back(agent: Door, monkeypatch: 
 
 
 async def test_a_socket_while_the_database_is_away_is_told_to_come_back(
-    monkeypatch: pytest.MonkeyPatch,
+    db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(text: str) -> None:
         raise OperationalError("server closed the connection unexpectedly")
