@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from agents import keys
+from agents import keys, webhook_admin  # noqa: F401 - Django looks for pages here
 from agents.callers import operator
 from agents.forms import KeyForm, RotationForm
 from agents.models import Agent, Key

@@ -31,6 +31,7 @@ class AboutFilter(admin.SimpleListFilter):
             ("agent", _("Agents")),
             ("key", _("Keys")),
             ("policy", _("Policies")),
+            ("webhook", _("Webhooks")),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from events.ids import new_id
 
@@ -121,6 +122,89 @@ class Subject(models.Model):
     def counts_of_end(self) -> dict[str, int]:
         """Return by how much each tally of the stream grows when this subject comes to its end."""
         return {}
+
+
+class Webhook(models.Model):
+    """Be an address that is told what happens (see :mod:`events.delivery`).
+
+    ``stream`` narrows to one agent's events, or to ``system``; ``types`` to types that begin so. Empty is
+    all. The secret is not kept: it is derived from id and ``key_version`` (see
+    :mod:`events.transports.webhooks`), and the one before goes on until ``previous_until``. Nothing is sent
+    before ``rests_until``, which a receiver that cannot be reached moves ahead.
+    """
+
+    id = models.CharField(primary_key=True, max_length=32)
+    url = models.CharField(max_length=1_000)
+    label = models.CharField(max_length=100, blank=True)
+    stream = models.CharField(max_length=255, blank=True)
+    types = models.JSONField[list[str]](default=list)
+    key_version = models.PositiveIntegerField(default=1)
+    previous_until = models.DateTimeField(null=True)
+    is_active = models.BooleanField(default=True)
+    rests_until = models.DateTimeField(db_default=Now())
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name = _("webhook")
+        verbose_name_plural = _("webhooks")
+
+    def __str__(self) -> str:
+        return self.label or self.url
+
+
+class Place(models.Model):
+    """Say up to which position of a stream a webhook has its deliveries; none is the beginning."""
+
+    pk = models.CompositePrimaryKey("webhook", "stream")
+    webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="places")
+    stream = models.CharField(max_length=255)
+    position = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.webhook_id}: {self.stream}:{self.position}"
+
+
+class Delivery(models.Model):
+    """Be one event on its way to one webhook. Those of a subject go in the order of their ids.
+
+    It is due from ``not_before`` on, which a sender moves ahead while it is at work, and a failure further.
+    """
+
+    class Status(models.TextChoices):
+        PENDING = "pending", _("waiting")
+        DELIVERED = "delivered", _("delivered")
+        DEAD = "dead", _("given up")
+
+    id = models.BigAutoField(primary_key=True)
+    webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries")
+    event = models.ForeignKey(Event, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+")
+    subject_id = models.CharField(max_length=32)
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.PENDING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateTimeField(db_default=Now())
+    answer = models.CharField(max_length=200, blank=True, help_text="What came of the last attempt.")
+    created_at = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("delivery")
+        verbose_name_plural = _("deliveries")
+        constraints = [models.UniqueConstraint(fields=["webhook", "event"], name="delivery_once")]
+        indexes = [
+            models.Index(
+                fields=["webhook", "not_before"], name="delivery_due", condition=Q(status="pending")
+            ),
+            models.Index(
+                fields=["webhook", "subject_id", "id"],
+                name="delivery_in_order",
+                condition=Q(status="pending"),
+            ),
+            models.Index(fields=["webhook"], name="delivery_dead", condition=Q(status="dead")),
+            models.Index(fields=["ended_at"], name="delivery_ended", condition=Q(ended_at__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_id} to {self.webhook_id}"
 
 
 class PushSubscription(models.Model):

@@ -1,5 +1,6 @@
-"""Read the settings of the product that are more than a number: business hours and tool permissions."""
+"""Read the settings of the product that are more than a number: hours, tool permissions, networks."""
 
+import ipaddress
 import json
 from typing import Any, cast
 
@@ -46,3 +47,13 @@ def business_hours(text: str, zone: str, holidays: list[str]) -> BusinessHours:
         return read_hours(text, zone, holidays)
     except ValueError as problem:
         raise ImproperlyConfigured(str(problem)) from None
+
+
+def networks(name: str, texts: list[str]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """Read the networks that the setting *name* lists."""
+    try:
+        return [ipaddress.ip_network(text.strip()) for text in texts if text.strip()]
+    except ValueError as problem:
+        raise ImproperlyConfigured(
+            f"{name} must list networks like 10.1.0.0/16,127.0.0.1/32: {problem}."
+        ) from None

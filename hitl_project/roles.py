@@ -13,8 +13,13 @@ DECIDE = {
     "reviews.delete_grant",
     *(f"reviews.{verb}_delegation" for verb in ("add", "delete")),
 }
-AUDIT = {"events.view_event", "events.view_stream", "events.view_joblease", "agents.view_agent"}
+AUDIT = {
+    *(f"events.view_{model}" for model in ("event", "stream", "joblease", "webhook", "delivery")),
+    "agents.view_agent",
+}
 ADMINISTER = {
+    *(f"events.{verb}_webhook" for verb in ("add", "change", "delete")),
+    "events.change_delivery",
     *(f"reviews.{verb}_policy" for verb in ("add", "change", "delete")),
     *(f"agents.{verb}_{model}" for verb in ("view", "add", "change") for model in ("agent", "key")),
     *(f"auth.{verb}_{model}" for verb in ("view", "add", "change", "delete") for model in ("user", "group")),

@@ -6,6 +6,7 @@ from django.apps import apps as installed
 
 EVERY = {
     "events.tasks.heartbeat": 10,
+    "events.tasks.deliver_webhooks": 2,
     "interrupts.tasks.expire_overdue_interrupts": 30,
     "requests_app.tasks.expire_overdue_requests": 30,
     "requests_app.tasks.purge_secrets": 600,
@@ -15,6 +16,7 @@ EVERY = {
     "runs.tasks.wake_runs": 5,
     "runs.tasks.wake_answered_runs": 60,
     "agents.tasks.sweep_socket_tickets": 3_600,
+    "events.tasks.cleanup_deliveries": 86_400,
     "reviews.tasks.cleanup_resolved_items": 86_400,
     "runs.tasks.cleanup_runs": 86_400,
 }

@@ -16,7 +16,7 @@ from structlog.typing import Processor
 
 from hitl_project.environment import data_folder, generated_secret, keys_by_version, one_key
 from hitl_project.logs import without_query_string
-from hitl_project.product import business_hours, tool_permissions
+from hitl_project.product import business_hours, networks, tool_permissions
 
 django_stubs_ext.monkeypatch()  # Django's generic classes can be written as such: ModelAdmin[Item]
 
@@ -107,6 +107,7 @@ HITL_REPLICATE_TOKEN = env.str("HITL_REPLICATE_TOKEN", "") or env.str("REPLICATE
 HITL_REPLICATE_URL = env.str("HITL_REPLICATE_URL", "") or "https://api.replicate.com"
 HITL_OPENAI_KEY = env.str("HITL_OPENAI_KEY", "") or env.str("OPENAI_API_KEY", "")
 HITL_OPENAI_URL = env.str("HITL_OPENAI_URL", "") or "https://api.openai.com/v1"
+HITL_WEBHOOK_NETWORKS = networks("HITL_WEBHOOK_NETWORKS", env.list("HITL_WEBHOOK_NETWORKS", default=[]))
 HITL_PUBLIC_URL = env.str("HITL_PUBLIC_URL", "").rstrip("/")
 # The push services of Chrome, Firefox, Edge and Safari.
 PUSH_HOSTS = [

@@ -22,6 +22,8 @@ from django.contrib.auth.models import Group, User
 from django.utils import timezone
 from django_celery_beat.models import ClockedSchedule, IntervalSchedule, SolarSchedule
 from agents.callers import Caller
+from events import receivers
+from events.models import Delivery, Event
 from requests_app.models import Probe, RequestTemplate
 from reviews import policy_services
 from reviews.models import Delegation
@@ -43,6 +45,9 @@ IntervalSchedule.objects.create(every=1, period="days")
 SolarSchedule.objects.create(event="sunrise", latitude=52, longitude=13)
 RequestTemplate.objects.create(name="stripe", title="A key for Stripe", description="To read invoices.")
 Probe.objects.create(name="stripe", url="https://api.stripe.com/v1/account")
+webhook, _secret = receivers.create("https://ledger.invalid/hooks/1", label="Ledger", actor="user:ada")
+told = {"event": Event.objects.last(), "subject_id": webhook.pk}
+Delivery.objects.create(webhook=webhook, **told, status="dead", answer="503", ended_at=now)
 """
 ADDRESSES = """
 import json

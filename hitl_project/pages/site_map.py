@@ -43,6 +43,8 @@ _OURS = (
             ("delegation", _("Delegations")),
             ("agent", _("Agents")),
             ("key", _("Keys")),
+            ("webhook", _("Webhooks")),
+            ("delivery", _("Deliveries")),
         ),
     ),
     (_("Machine room"), (("periodictask", _("Scheduled jobs")),)),
