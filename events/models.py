@@ -231,6 +231,30 @@ class PushSubscription(models.Model):
         return f"{self.user_id}, since {self.created_at:%Y-%m-%d}"
 
 
+class MailSubscription(models.Model):
+    """Be somebody who wants mail about what waits, from ``lowest`` on, and how far they were told.
+
+    What is not urgent waits while it is quiet between ``quiet_from`` and ``quiet_until``, by their own clock,
+    and until ``digest_minutes`` after the last mail. ``told`` and ``not_before`` are those of a
+    :class:`PushSubscription`.
+    """
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="mail_subscription"
+    )
+    lowest = models.PositiveSmallIntegerField()
+    quiet_from = models.TimeField(null=True, blank=True)
+    quiet_until = models.TimeField(null=True, blank=True)
+    digest_minutes = models.PositiveSmallIntegerField(default=0)
+    told = models.CharField(max_length=26)
+    mailed_at = models.DateTimeField(null=True)
+    failures = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{self.user_id}"
+
+
 class JobLease(models.Model):
     """Let one beat at a time do a job, and show when it last did."""
 

@@ -131,6 +131,20 @@ def listed_hosts_can_match(app_configs: Any, **kwargs: Any) -> list[CheckWarning
     ]
 
 
+@register()
+def mails_can_lead_here(app_configs: Any, **kwargs: Any) -> list[CheckWarning]:
+    """A mail without the server's address says that something waits, and not where."""
+    if not settings.HITL_EMAIL_URL or settings.HITL_PUBLIC_URL:
+        return []
+    return [
+        CheckWarning(
+            "HITL_EMAIL_URL is set but HITL_PUBLIC_URL is not: mails have no links.",
+            hint="Set HITL_PUBLIC_URL=https://hitl.example.com, as people reach this server.",
+            id="hitl.W004",
+        )
+    ]
+
+
 HOW_TO_SET = {
     "HITL_DEPLOYMENT_ID": "any text that stays the same as long as the data.",
     "HITL_SECRETS_KEYS": "1:key, a key being 32 random bytes in URL-safe base64.",

@@ -12,7 +12,9 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import environ
 from django.core.exceptions import ImproperlyConfigured
 
 
@@ -47,6 +49,20 @@ def one_key(folder: Path, variable: str, chosen: str) -> str:
     if not _is_key(key):
         raise ImproperlyConfigured(f"{variable} must be {_A_KEY}")
     return key
+
+
+def mail_server(url: str) -> dict[str, Any]:
+    """Read ``smtp+tls://user:password@host:587`` into Django's settings; also ``smtp`` and ``smtp+ssl``."""
+    found: dict[str, Any] = environ.Env.email_url_config(url) if url.startswith(MAIL_SCHEMES) else {}
+    if not found.get("EMAIL_HOST"):
+        raise ImproperlyConfigured("HITL_EMAIL_URL must read smtp+tls://user:password@mail.example.com:587.")
+    return {name: value for name, value in found.items() if name in MAIL_SETTINGS and value is not None}
+
+
+MAIL_SCHEMES = ("smtp://", "smtp+tls://", "smtp+ssl://")
+MAIL_SETTINGS = {
+    *(f"EMAIL_{name}" for name in ("HOST", "PORT", "HOST_USER", "HOST_PASSWORD", "USE_TLS", "USE_SSL"))
+}
 
 
 def prepend_key(folder: Path, variable: str) -> int:

@@ -13,6 +13,7 @@ EVERY = {
     "reviews.tasks.remind_of_items": 30,
     "reviews.tasks.escalate_items": 30,
     "reviews.tasks.push_to_people": 10,
+    "reviews.tasks.mail_to_people": 10,
     "runs.tasks.wake_runs": 5,
     "runs.tasks.wake_answered_runs": 60,
     "agents.tasks.sweep_socket_tickets": 3_600,

@@ -14,7 +14,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from structlog.typing import Processor
 
-from hitl_project.environment import data_folder, generated_secret, keys_by_version, one_key
+from hitl_project.environment import data_folder, generated_secret, keys_by_version, mail_server, one_key
 from hitl_project.logs import without_query_string
 from hitl_project.product import business_hours, networks, tool_permissions
 
@@ -124,6 +124,14 @@ HITL_PUSH_CONTACT = (
     or HITL_PUBLIC_URL
     or f"https://{next(iter(ALLOWED_HOSTS), 'localhost').strip('.')}"
 )
+
+# --- Mail --------------------------------------------------------------------------------------------
+
+HITL_EMAIL_URL = env.str("HITL_EMAIL_URL", "")
+if HITL_EMAIL_URL:
+    vars().update(mail_server(HITL_EMAIL_URL))
+EMAIL_TIMEOUT = 5
+HITL_EMAIL_FROM = env.str("HITL_EMAIL_FROM", "") or "hitl@localhost"
 
 # --- Where things are kept -------------------------------------------------------------------------
 

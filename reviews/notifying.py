@@ -7,6 +7,7 @@ escalation) is not new, and does not ring.
 """
 
 import datetime as dt
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -36,12 +37,11 @@ def push_to_people() -> int:
     """Tell devices of what is newer than their owners know; return how many were told."""
     if not PushSubscription.objects.exists():
         return 0
-    end = _settled()
-    newest = max((place_of(found) for rows in _open_between("", end) if (found := rows.last())), default="")
-    devices = list(push.due(newest))
-    people, told = _people(devices), list[push.Push]()
+    end = present()
+    devices = list(push.due(newest_before(end)))
+    people, told = people_of(device.user_id for device in devices), list[push.Push]()
     for known in {device.told for device in devices}:
-        items, idle = _after(known, end), list[PushSubscription]()
+        items, idle = open_after(known, end), list[PushSubscription]()
         if not items:  # answered meanwhile
             continue
         last = place_of(items[-1])
@@ -56,8 +56,17 @@ def push_to_people() -> int:
 
 
 def present() -> str:
-    """Return the place in the order of ids that has been reached: who begins now is told of what follows."""
-    return _settled()
+    """Return the place in the order of ids before which none will appear any more.
+
+    Who begins now is told of what follows.
+    """
+    moment = database_now() - SETTLED
+    return str(ULID.from_datetime(moment))[:10] + "0" * 16
+
+
+def newest_before(end: str) -> str:
+    """Return the place of the newest open item before *end*; an empty text where there is none."""
+    return max((place_of(found) for rows in _open_between("", end) if (found := rows.last())), default="")
 
 
 def asked_of(user: User | None, items: list[ReviewItem]) -> list[ReviewItem]:
@@ -81,16 +90,10 @@ def asked_of(user: User | None, items: list[ReviewItem]) -> list[ReviewItem]:
     return found
 
 
-def _people(devices: list[PushSubscription]) -> dict[int, User]:
-    """Return who of the owners of *devices* may decide today."""
-    owners = {device.user_id for device in devices}
-    return deciders().filter(is_staff=True).in_bulk(owners) if owners else {}
-
-
-def _settled() -> str:
-    """Return the place before which no id will appear any more."""
-    moment = database_now() - SETTLED
-    return str(ULID.from_datetime(moment))[:10] + "0" * 16
+def people_of(ids: Iterable[int]) -> dict[int, User]:
+    """Return who of the people with these *ids* may decide today."""
+    wanted = set(ids)
+    return deciders().filter(is_staff=True).select_related("preferences").in_bulk(wanted) if wanted else {}
 
 
 def _open_between(known: str, end: str) -> list[QuerySet[ReviewItem]]:
@@ -99,7 +102,7 @@ def _open_between(known: str, end: str) -> list[QuerySet[ReviewItem]]:
     return [items.filter(pk__gt=f"{kind}_{known}", pk__lt=f"{kind}_{end}").order_by("pk") for kind in KINDS]
 
 
-def _after(known: str, end: str) -> list[ReviewItem]:
+def open_after(known: str, end: str) -> list[ReviewItem]:
     """Return as much of what is open after *known* as one look takes, oldest first, each with its holder."""
     holder = Case(When(claimed_until__gt=Now(), then=F("claimed_by")))
     found: list[Any] = [

@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from events import jobs
-from reviews import follow_up, notifying, services
+from reviews import follow_up, mailing, notifying, services
 
 
 @shared_task
@@ -28,3 +28,9 @@ def escalate_items() -> None:
 def push_to_people() -> None:
     """Every 10 s: ring the devices of those who are asked about something new."""
     jobs.once("push_to_people", notifying.push_to_people, every=10, lease=60)
+
+
+@shared_task
+def mail_to_people() -> None:
+    """Every 10 s: write to those who are asked about something new, as they chose."""
+    jobs.once("mail_to_people", mailing.mail_to_people, every=10, lease=60)

@@ -69,6 +69,12 @@ def priority(rank: int) -> SafeString:
     return format_html('<span class="chip priority-{}">{}{}</span>', name, icon(shape), word)
 
 
+@register.filter
+def priority_word(rank: int) -> Any:
+    """Name a priority where there are no shapes and colours."""
+    return PRIORITIES[Priority(rank)][2]
+
+
 @register.simple_tag
 def status(name: str) -> SafeString:
     """Show a status by shape, colour and word."""
