@@ -10,7 +10,7 @@ from events import log
 from events.models import Tally
 from events.statements import one_snapshot
 from reviews.models import FAMILIES, ReviewItem, noun_of
-from reviews.tallies import WAITS, of_answer, of_end, of_start
+from reviews.tallies import WAITS, of_answer, of_end, of_miss, of_start
 
 CHUNK = 10_000
 _COLUMNS = (
@@ -22,6 +22,8 @@ _COLUMNS = (
     "resolved_at",
     "response_time",
     "reviewers",
+    "due_at",
+    "expires_at",
 )
 OURS = Q(
     *(("name__startswith", name) for name in (*(f"{noun}." for noun in FAMILIES), WAITS)), _connector=Q.OR
@@ -33,11 +35,13 @@ def count_items(items: Any, told: Callable[[int], None] = lambda done: None) -> 
     """Return what the tallies of *items* have to be, by stream and name; call *told* now and then."""
     tallies: Tallies = Counter()
     rows = items.values_list(*_COLUMNS).iterator(CHUNK)
-    for done, (stream, kind, priority, created_at, status, ended_at, took, groups) in enumerate(rows, 1):
+    for done, row in enumerate(rows, 1):
+        stream, kind, priority, created_at, status, ended_at, took, groups, due_at, expires_at = row
         noun = noun_of(kind)
         counts = of_start(noun, kind, priority, created_at)
         if ended_at:
             counts |= of_end(noun, status, ended_at)
+            counts |= of_miss(kind, took, ended_at, due_at, expires_at)
         if took is not None:
             counts |= of_answer(noun, kind, took, ended_at, groups)
         for name, count in counts.items():

@@ -25,10 +25,13 @@ from reviews.selectors import claim_is_free_for, is_open, is_overdue
 
 logger = structlog.get_logger(__name__)
 BATCH = 1_000
-_OF_TIMEOUT = ("pk", "status", "agent_id", "session_id", "kind", "response_time")
+_OF_TIMEOUT = (
+    *("pk", "status", "agent_id", "session_id", "kind"),
+    *("response_time", "due_at", "expires_at"),
+)
 _OF_CLEANUP = (
     *("pk", "status", "agent_id", "kind", "priority"),
-    *("created_at", "resolved_at", "response_time", "reviewers"),
+    *("created_at", "resolved_at", "response_time", "reviewers", "due_at", "expires_at"),
 )
 COMMENT_LIMIT = 10_000
 COMMENTED, COMMENTS_OF_AN_AGENT = "hitl.item.commented", 100

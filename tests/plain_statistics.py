@@ -81,6 +81,24 @@ def plain_waits() -> dict[str, dict[str, list[float]]]:
     return found
 
 
+def plain_misses() -> dict[str, Counter[str]]:
+    """Return how many items were answered after they were due or not before their deadline, by kind."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for item in ReviewItem.objects.filter(resolved_at__isnull=False):
+        assert item.resolved_at is not None
+        if item.response_time is None:
+            if item.expires_at and item.resolved_at > item.expires_at:
+                found[item.kind]["unanswered"] += 1
+        elif item.due_at and item.resolved_at > item.due_at:
+            found[item.kind]["late"] += 1
+    return found
+
+
+def plain_agents() -> dict[str, int]:
+    """Return how many answers people gave to each agent."""
+    return _count(ReviewItem.objects.filter(response_time__isnull=False), "agent_id")
+
+
 def plain_days() -> dict[str, dict[str, int]]:
     """Return how many items ended, by day and status."""
     found: dict[str, Counter[str]] = defaultdict(Counter)

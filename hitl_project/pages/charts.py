@@ -16,7 +16,7 @@ from reviews import times
 from reviews.lifecycle import FINAL, Status
 from reviews.models import Kind, Priority
 from reviews.templatetags.items import KINDS, PRIORITIES, STATUSES
-from reviews.waits import Days, Wait
+from reviews.waits import AGENTS_SHOWN, Days, Miss, Wait
 
 DAYS_SHOWN = 14
 MEDIAN, P95 = "median", "p95"
@@ -127,6 +127,33 @@ def of_waits(found: dict[str, dict[str, Wait]]) -> list[Chart]:
         _chart_of_waits("groups", "across", _("By reviewer group"), _("Asked"), _slowest_first(groups)),
         _chart_of_waits("hours", "bars", _("By the hour of asking"), _("Hour (UTC)"), hours),
     ]
+
+
+def of_agents(found: dict[str, Wait]) -> Chart:
+    """Return the chart of how long the answers to the busiest agents took."""
+    title = _("By agent, the %(count)d that got most answers") % {"count": AGENTS_SHOWN}
+    return _chart_of_waits("agents", "across", title, _("Agent"), _slowest_first(found))
+
+
+def of_misses(found: dict[str, Miss]) -> Chart:
+    """Return the chart of what came too late, by kind."""
+    late, unanswered = (
+        sum(getattr(miss, name) for miss in found.values()) for name in ("late", "unanswered")
+    )
+    return Chart(
+        name="misses",
+        shape="across",
+        unit="count",
+        title=_("Too late"),
+        says=_("%(late)d were answered after they were due; nobody answered %(unanswered)d in time.")
+        % {"late": late, "unanswered": unanswered},
+        first=_("Kind"),
+        series=[("late", _("Answered late")), ("unanswered", _("Not answered in time"))],
+        rows=[
+            (KINDS[Kind(name)][1], [_count(miss.late), _count(miss.unanswered)])
+            for name, miss in found.items()
+        ],
+    )
 
 
 def _chart_of_waits(

@@ -17,7 +17,7 @@ from hitl_project.pages.decision_file import off_the_loop, parts
 from hitl_project.pages.decisions import PAGE, Filters
 from hitl_project.pages.decisions import page as decisions_on
 from reviews.models import VIEW
-from reviews.waits import waits
+from reviews.waits import agents, misses, waits
 
 OFFERED = 200
 """So many names are offered of agents and of people; any other can be typed."""
@@ -59,13 +59,16 @@ def export(site: Any, request: HttpRequest) -> StreamingHttpResponse:
 
 
 def response_times(site: Any, request: HttpRequest) -> HttpResponse:
-    """Show how long people took, by kind, group and hour."""
+    """Show how long people took, by kind, group, agent and hour, and what came too late."""
     _must_be_allowed(request)
-    found = waits()
+    found, missed = waits(), misses()
+    shown = [*charts.of_waits(found), charts.of_agents(agents())] if found else []
+    if missed:
+        shown.append(charts.of_misses(missed))
     context = {
         **site.each_context(request),
         "title": _("Response times"),
-        "charts": charts.of_waits(found) if found else [],
+        "charts": shown,
     }
     return TemplateResponse(request, "hitl/response_times.html", context)
 

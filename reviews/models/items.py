@@ -236,6 +236,7 @@ class ReviewItem(Subject):
             raise ValueError("Only what has ended counts as ended.")
         noun, took, ended_at = noun_of(self.kind), self.response_time, self.resolved_at
         ended = tallies.of_end(noun, self.status, ended_at)
+        ended |= tallies.of_miss(self.kind, took, ended_at, self.due_at, self.expires_at)
         if took is None:
             return ended
         return ended | tallies.of_answer(noun, self.kind, took, ended_at, self.reviewers)
