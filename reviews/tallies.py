@@ -17,15 +17,23 @@ A stream is an agent's, so how long its answers took needs no name. What came to
 
     waits.late.approval                      answered by a person after it was due
     waits.unanswered.approval                answered by nobody before its deadline
+
+and how people decide, by who did: with a verdict, which is a status or ``edited``, and the same wide buckets
+
+    waits.by.approved.48.ann
 """
 
 import datetime as dt
+import hashlib
 from collections.abc import Iterable
+
+from reviews.lifecycle import Status
 
 WAITS = "waits."
 MICROSECOND = dt.timedelta(microseconds=1)
 TIMED = tuple(f"{WAITS}{matter}." for matter in ("kind", "day", "hour", "group"))
 LATE, UNANSWERED = f"{WAITS}late.", f"{WAITS}unanswered."
+BY, EDITED = f"{WAITS}by.", "edited"
 HOUR = dt.timedelta(hours=1) // MICROSECOND
 _LONG_BEFORE = dt.timedelta(days=-10_000)
 _FINENESS = 3  # binary digits after the first: 8 buckets an octave
@@ -68,6 +76,19 @@ def of_miss(
     """Return what counts besides when a person has answered too late, or nobody (*took* is None) in time."""
     promised, missed = (expires_at, UNANSWERED) if took is None else (due_at, LATE)
     return {f"{missed}{kind}": 1} if promised and ended_at > promised else {}
+
+
+def of_decision(status: str, is_edited: bool, took: dt.timedelta, by: str) -> dict[str, int]:
+    """Return what counts besides of who has answered."""
+    verdict = EDITED if is_edited and status == Status.APPROVED else status
+    return {f"{BY}{verdict}.{wide_bucket(took)}.{_short(by)}": 1}
+
+
+def _short(name: str) -> str:
+    """Return *name*; what is too long ends in a digest, so that two people never count as one."""
+    if len(name) <= _NAME_AT_MOST:
+        return name
+    return f"{name[: _NAME_AT_MOST - 9]}~{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def bucket(took: dt.timedelta) -> int:

@@ -47,7 +47,7 @@ class Days:
 def waits() -> dict[str, dict[str, Wait]]:
     """Return how long people took, by ``kind``, ``day``, ``hour`` and ``group``, each by its name."""
     found: dict[str, dict[str, Buckets]] = defaultdict(lambda: defaultdict(Counter))
-    for name, count in _sums(*TIMED):
+    for name, count in sums(*TIMED):
         matter, label, second = _parts(name)
         found[matter][label][second] += count
     return {matter: _waits(by_label) for matter, by_label in found.items()}
@@ -67,7 +67,7 @@ def agents() -> dict[str, Wait]:
 
 def misses() -> dict[str, Miss]:
     """Return what was answered too late or not in time, by kind: one query."""
-    counts = dict(_sums(LATE, UNANSWERED))
+    counts = dict(sums(LATE, UNANSWERED))
     kinds = sorted({name.rpartition(".")[2] for name in counts})
     return {
         kind: Miss(counts.get(f"{LATE}{kind}", 0), counts.get(f"{UNANSWERED}{kind}", 0)) for kind in kinds
@@ -78,7 +78,7 @@ def days() -> Days:
     """Return what the days that are kept had: one query."""
     ended: dict[str, Counter[str]] = defaultdict(Counter)
     took: dict[str, Buckets] = defaultdict(Counter)
-    for name, count in _sums(f"{WAITS}day.", *ENDED):
+    for name, count in sums(f"{WAITS}day.", *ENDED):
         if name.startswith(WAITS):
             _matter, day, second = _parts(name)
             took[day][second] += count
@@ -86,10 +86,10 @@ def days() -> Days:
             _noun, _ended, status, day = name.split(".")
             ended[day][status] += count
     overall: Buckets = sum(took.values(), Counter())
-    return Days(ended, _waits(took), _wait(overall) if overall else None)
+    return Days(ended, _waits(took), wait_of(overall) if overall else None)
 
 
-def _sums(*beginnings: str) -> list[tuple[str, int]]:
+def sums(*beginnings: str) -> list[tuple[str, int]]:
     """Return what the tallies whose names begin so are over all streams."""
     rows = _beginning(*beginnings).values_list("name").annotate(sum=Sum("count"))
     return [(name, int(count)) for name, count in rows.order_by("name")]
@@ -111,10 +111,11 @@ def _parts(name: str) -> tuple[str, str, int]:
 
 
 def _waits(by_label: dict[str, Buckets]) -> dict[str, Wait]:
-    return {label: _wait(buckets) for label, buckets in by_label.items()}
+    return {label: wait_of(buckets) for label, buckets in by_label.items()}
 
 
-def _wait(buckets: Buckets) -> Wait:
+def wait_of(buckets: Buckets) -> Wait:
+    """Return what *buckets*, which are not empty, say of how long it took."""
     return Wait(buckets.total(), _share(buckets, 0.5), _share(buckets, 0.95))
 
 

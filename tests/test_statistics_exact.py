@@ -28,6 +28,7 @@ from interrupts import services as interrupts
 from requests_app import services as requests
 from reviews.lifecycle import OPEN, Status
 from reviews.models import ReviewItem, noun_of
+from reviews.oversight import people
 from reviews.services import cleanup
 from reviews.statistics import statistics
 from reviews.tallies import bounds, bucket
@@ -38,6 +39,7 @@ from tests.plain_statistics import (
     plain_agents,
     plain_days,
     plain_misses,
+    plain_people,
     plain_statistics,
     plain_waits,
 )
@@ -46,6 +48,7 @@ from tests.steps import let_deadline_pass
 VERBS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "interrupts": [
         ("approve", {}),
+        ("approve", {"modifications": {"a": 2}}),
         ("reject", {}),
         ("respond", {"response": 1}),
         ("cancel", {}),
@@ -83,6 +86,7 @@ def assert_waits_hold() -> None:
             for share, told in ((0.5, wait.median), (0.95, wait.p95)):
                 assert told == pytest.approx(nth(times, share), rel=0.125, abs=0.5)
     assert {name: wait.count for name, wait in agents().items()} == plain_agents()
+    assert {name: (one.verdicts, one.quick) for name, one in people().items()} == plain_people()
     assert {kind: Counter(asdict(miss)) for kind, miss in misses().items()} == plain_misses()
     assert {day: dict(counts) for day, counts in days().ended.items()} == plain_days()
 

@@ -15,6 +15,8 @@ from django.utils.translation import gettext as _
 from reviews import times
 from reviews.lifecycle import FINAL, Status
 from reviews.models import Kind, Priority
+from reviews.oversight import QUICK_SECONDS, VERDICTS, Person
+from reviews.tallies import EDITED
 from reviews.templatetags.items import KINDS, PRIORITIES, STATUSES
 from reviews.waits import AGENTS_SHOWN, Days, Miss, Wait
 
@@ -156,6 +158,50 @@ def of_misses(found: dict[str, Miss]) -> Chart:
     )
 
 
+# -- Oversight ----------------------------------------------------------------------------------------
+
+
+def of_people(found: dict[str, Person]) -> list[Chart]:
+    """Return the charts of how each person decides: which way, how soon, and what nobody can have read."""
+    words = {status.value: STATUSES[status][1] for status in _VERDICTS} | {EDITED: _("Approved with edits")}
+    quick, approved = (sum(getattr(one, name) for one in found.values()) for name in ("quick", "approved"))
+    return [
+        Chart(
+            name="verdicts",
+            shape="across-stacked",
+            unit="count",
+            title=_("Decisions"),
+            says=_("%(count)d decisions of people.")
+            % {"count": sum(one.wait.count for one in found.values())},
+            first=_("Decided by"),
+            series=[(verdict, words[verdict]) for verdict in VERDICTS],
+            rows=[
+                (name, [_share(one.verdicts[verdict], one.wait.count) for verdict in VERDICTS])
+                for name, one in found.items()
+            ],
+            counts=[one.wait.count for one in found.values()],
+        ),
+        _chart_of_waits(
+            "people",
+            "across",
+            _("From the question to the decision"),
+            _("Decided by"),
+            {name: one.wait for name, one in found.items()},
+        ),
+        Chart(
+            name="quick",
+            shape="across",
+            unit="count",
+            title=_("Too quick to have been read"),
+            says=_("%(quick)d of %(approved)d approvals came within %(seconds)d seconds of the question.")
+            % {"quick": quick, "approved": approved, "seconds": QUICK_SECONDS},
+            first=_("Decided by"),
+            series=[("quick", _("Approved within %(seconds)d seconds") % {"seconds": QUICK_SECONDS})],
+            rows=[(name, [_share(one.quick, one.approved)]) for name, one in found.items()],
+        ),
+    ]
+
+
 def _chart_of_waits(
     name: str, shape: str, title: str, first: str, waits: dict[Any, Wait | None] | dict[Any, Wait]
 ) -> Chart:
@@ -197,6 +243,10 @@ def _says_of_wait(wait: Wait | None) -> str:
 
 def _count(number: int) -> Cell:
     return Cell(number, str(number))
+
+
+def _share(number: int, of: int) -> Cell:
+    return Cell(number, f"{number} ({number / of:.0%})" if of else str(number))
 
 
 def _seconds(seconds: float | None) -> Cell:
