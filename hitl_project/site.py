@@ -52,6 +52,7 @@ class HITLAdminSite(AdminSite):
             "decisions": partial(record.decisions, self),
             "decisions/export": partial(record.export, self),
             "response-times": partial(record.response_times, self),
+            "oversight": partial(record.oversight, self),
             "push/subscriptions": devices.subscriptions,
             "preferences": self.preferences,
         }

@@ -64,6 +64,10 @@ class Interrupt(ReviewItem):
         return {**self.headline, **told, "agent_name": self.agent_name}
 
     @property
+    def is_edited(self) -> bool:
+        return self.modifications is not None
+
+    @property
     def final_arguments(self) -> Any:
         """Return the arguments that may run: the modifications where there are any, whole."""
         return self.tool_args if self.modifications is None else self.modifications

@@ -10,7 +10,8 @@ from events import log
 from events.models import Tally
 from events.statements import one_snapshot
 from reviews.models import FAMILIES, ReviewItem, noun_of
-from reviews.tallies import WAITS, of_answer, of_end, of_start
+from reviews.selectors import IS_EDITED
+from reviews.tallies import WAITS, of_answer, of_decision, of_end, of_miss, of_start
 
 CHUNK = 10_000
 _COLUMNS = (
@@ -22,6 +23,9 @@ _COLUMNS = (
     "resolved_at",
     "response_time",
     "reviewers",
+    "due_at",
+    "expires_at",
+    "resolved_by",
 )
 OURS = Q(
     *(("name__startswith", name) for name in (*(f"{noun}." for noun in FAMILIES), WAITS)), _connector=Q.OR
@@ -29,17 +33,26 @@ OURS = Q(
 Tallies = Counter[tuple[str, str]]
 
 
-def count_items(items: Any, told: Callable[[int], None] = lambda done: None) -> Tallies:
-    """Return what the tallies of *items* have to be, by stream and name; call *told* now and then."""
+def count_items(
+    items: Any, told: Callable[[int], None] = lambda done: None, is_edited: Any = IS_EDITED
+) -> Tallies:
+    """Return what the tallies of *items* have to be, by stream and name; call *told* now and then.
+
+    *is_edited* is how to know that something else was approved than was asked.
+    """
     tallies: Tallies = Counter()
-    rows = items.values_list(*_COLUMNS).iterator(CHUNK)
-    for done, (stream, kind, priority, created_at, status, ended_at, took, groups) in enumerate(rows, 1):
+    rows = items.values_list(*_COLUMNS, is_edited).iterator(CHUNK)
+    for done, row in enumerate(rows, 1):
+        stream, kind, priority, created_at, status, ended_at, took, groups, due_at, expires_at, *decided = row
+        by, edited = decided
         noun = noun_of(kind)
         counts = of_start(noun, kind, priority, created_at)
         if ended_at:
             counts |= of_end(noun, status, ended_at)
+            counts |= of_miss(kind, took, ended_at, due_at, expires_at)
         if took is not None:
             counts |= of_answer(noun, kind, took, ended_at, groups)
+            counts |= of_decision(status, edited, took, by)
         for name, count in counts.items():
             tallies[stream, name] += count
         if not done % CHUNK:

@@ -40,6 +40,8 @@ Row = TypeVar("Row", bound=Model)
 BY_URGENCY = ("-priority", "due", "pk")
 """The order of what waits, within the part that is due soon and within the rest; see :func:`with_due`."""
 WORDS_SEARCHED = 10
+IS_EDITED = Q(interrupt__modifications__isnull=False)
+"""Only an interrupt can be approved otherwise than it was asked."""
 TIMED_OUT = {Status.EXPIRED: OnTimeout.EXPIRE, Status.REJECTED: OnTimeout.REJECT}
 
 

@@ -21,14 +21,18 @@ from reviews.attachments import delete_files
 from reviews.lifecycle import CLAIM, FINAL, NOBODY_ANSWERED, REASSIGN, RELEASE, OnTimeout
 from reviews.models import DECIDE, Delegation, Grant, ReviewItem
 from reviews.reviewers import is_asked, perform_as_asked
-from reviews.selectors import claim_is_free_for, is_open, is_overdue
+from reviews.selectors import IS_EDITED, claim_is_free_for, is_open, is_overdue
 
 logger = structlog.get_logger(__name__)
 BATCH = 1_000
-_OF_TIMEOUT = ("pk", "status", "agent_id", "session_id", "kind", "response_time")
+_OF_TIMEOUT = (
+    *("pk", "status", "agent_id", "session_id", "kind"),
+    *("response_time", "due_at", "expires_at"),
+)
 _OF_CLEANUP = (
     *("pk", "status", "agent_id", "kind", "priority"),
     *("created_at", "resolved_at", "response_time", "reviewers"),
+    *("due_at", "expires_at", "resolved_by"),
 )
 COMMENT_LIMIT = 10_000
 COMMENTED, COMMENTS_OF_AN_AGENT = "hitl.item.commented", 100
@@ -206,8 +210,8 @@ def cleanup(days: int | None = None) -> int:
         delete_files(ids)
         with log.unit_of_work():
             # Locked, so that what another cleanup deletes is not subtracted twice.
-            found = ReviewItem.objects.filter(pk__in=ids).order_by("pk").select_for_update()
-            items = list(found.only(*_OF_CLEANUP))
+            found = ReviewItem.objects.filter(pk__in=ids).order_by("pk").select_for_update(of=("self",))
+            items = list(found.only(*_OF_CLEANUP).annotate(edited=IS_EDITED))
             ReviewItem.objects.filter(pk__in=[item.pk for item in items]).delete()
             for item in items:
                 for counts in (item.counts_of_start, item.counts_of_end):

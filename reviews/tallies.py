@@ -12,13 +12,28 @@ How long people took is counted once more for the pages, of both alike, in wide 
     waits.day.2026-11-21.48                  by the day of the answer
     waits.hour.13.48                         by the hour (UTC) in which it was asked
     waits.group.48.finance                   by each group that was asked at the end; no name: everybody
+
+A stream is an agent's, so how long its answers took needs no name. What came too late is counted by kind:
+
+    waits.late.approval                      answered by a person after it was due
+    waits.unanswered.approval                answered by nobody before its deadline
+
+and how people decide, by who did: with a verdict, which is a status or ``edited``, and the same wide buckets
+
+    waits.by.approved.48.ann
 """
 
 import datetime as dt
+import hashlib
 from collections.abc import Iterable
+
+from reviews.lifecycle import Status
 
 WAITS = "waits."
 MICROSECOND = dt.timedelta(microseconds=1)
+TIMED = tuple(f"{WAITS}{matter}." for matter in ("kind", "day", "hour", "group"))
+LATE, UNANSWERED = f"{WAITS}late.", f"{WAITS}unanswered."
+BY, EDITED = f"{WAITS}by.", "edited"
 HOUR = dt.timedelta(hours=1) // MICROSECOND
 _LONG_BEFORE = dt.timedelta(days=-10_000)
 _FINENESS = 3  # binary digits after the first: 8 buckets an octave
@@ -49,6 +64,31 @@ def of_answer(
         f"{WAITS}hour.{(ended_at - took).hour}.{second}": 1,
         **{f"{WAITS}group.{second}.{name[:_NAME_AT_MOST]}": 1 for name in groups or [""]},
     }
+
+
+def of_miss(
+    kind: str,
+    took: dt.timedelta | None,
+    ended_at: dt.datetime,
+    due_at: dt.datetime | None,
+    expires_at: dt.datetime | None,
+) -> dict[str, int]:
+    """Return what counts besides when a person has answered too late, or nobody (*took* is None) in time."""
+    promised, missed = (expires_at, UNANSWERED) if took is None else (due_at, LATE)
+    return {f"{missed}{kind}": 1} if promised and ended_at > promised else {}
+
+
+def of_decision(status: str, is_edited: bool, took: dt.timedelta, by: str) -> dict[str, int]:
+    """Return what counts besides of who has answered."""
+    verdict = EDITED if is_edited and status == Status.APPROVED else status
+    return {f"{BY}{verdict}.{wide_bucket(took)}.{_short(by)}": 1}
+
+
+def _short(name: str) -> str:
+    """Return *name*; what is too long ends in a digest, so that two people never count as one."""
+    if len(name) <= _NAME_AT_MOST:
+        return name
+    return f"{name[: _NAME_AT_MOST - 9]}~{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def bucket(took: dt.timedelta) -> int:

@@ -7,13 +7,14 @@ import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
-from django.db.models import Q, Sum
+from django.db.models import Q, QuerySet, Sum
 
 from events.models import Tally
 from reviews.models import FAMILIES
-from reviews.tallies import WAITS, wide_bounds
+from reviews.tallies import LATE, TIMED, UNANSWERED, WAITS, wide_bounds
 
 ENDED = tuple(f"{noun}.ended." for noun in FAMILIES)
+AGENTS_SHOWN = 20
 Buckets = Counter[int]
 
 
@@ -24,6 +25,14 @@ class Wait:
     count: int
     median: float
     p95: float
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """Say how many people answered after they were due, and how many nobody answered before its deadline."""
+
+    late: int
+    unanswered: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +47,38 @@ class Days:
 def waits() -> dict[str, dict[str, Wait]]:
     """Return how long people took, by ``kind``, ``day``, ``hour`` and ``group``, each by its name."""
     found: dict[str, dict[str, Buckets]] = defaultdict(lambda: defaultdict(Counter))
-    for name, count in _sums(WAITS):
+    for name, count in sums(*TIMED):
         matter, label, second = _parts(name)
         found[matter][label][second] += count
     return {matter: _waits(by_label) for matter, by_label in found.items()}
+
+
+def agents() -> dict[str, Wait]:
+    """Return how long the answers to agents took, of those who got most, by their names: one query."""
+    timed = _beginning(f"{WAITS}kind.")
+    busiest = timed.values("stream").annotate(sum=Sum("count")).order_by("-sum", "stream")
+    found: dict[str, Buckets] = defaultdict(Counter)
+    rows = timed.filter(stream__in=busiest.values("stream")[:AGENTS_SHOWN])
+    for stream, name, count in rows.values_list("stream", "name", "count"):
+        _matter, _kind, second = _parts(name)
+        found[stream][second] += count
+    return _waits(found)
+
+
+def misses() -> dict[str, Miss]:
+    """Return what was answered too late or not in time, by kind: one query."""
+    counts = dict(sums(LATE, UNANSWERED))
+    kinds = sorted({name.rpartition(".")[2] for name in counts})
+    return {
+        kind: Miss(counts.get(f"{LATE}{kind}", 0), counts.get(f"{UNANSWERED}{kind}", 0)) for kind in kinds
+    }
 
 
 def days() -> Days:
     """Return what the days that are kept had: one query."""
     ended: dict[str, Counter[str]] = defaultdict(Counter)
     took: dict[str, Buckets] = defaultdict(Counter)
-    for name, count in _sums(f"{WAITS}day.", *ENDED):
+    for name, count in sums(f"{WAITS}day.", *ENDED):
         if name.startswith(WAITS):
             _matter, day, second = _parts(name)
             took[day][second] += count
@@ -56,14 +86,18 @@ def days() -> Days:
             _noun, _ended, status, day = name.split(".")
             ended[day][status] += count
     overall: Buckets = sum(took.values(), Counter())
-    return Days(ended, _waits(took), _wait(overall) if overall else None)
+    return Days(ended, _waits(took), wait_of(overall) if overall else None)
 
 
-def _sums(*beginnings: str) -> list[tuple[str, int]]:
+def sums(*beginnings: str) -> list[tuple[str, int]]:
     """Return what the tallies whose names begin so are over all streams."""
-    ours = Q(*(("name__startswith", beginning) for beginning in beginnings), _connector=Q.OR)
-    rows = Tally.objects.filter(ours).values_list("name").annotate(sum=Sum("count"))
+    rows = _beginning(*beginnings).values_list("name").annotate(sum=Sum("count"))
     return [(name, int(count)) for name, count in rows.order_by("name")]
+
+
+def _beginning(*beginnings: str) -> QuerySet[Tally]:
+    ours = Q(*(("name__startswith", beginning) for beginning in beginnings), _connector=Q.OR)
+    return Tally.objects.filter(ours)
 
 
 def _parts(name: str) -> tuple[str, str, int]:
@@ -77,10 +111,11 @@ def _parts(name: str) -> tuple[str, str, int]:
 
 
 def _waits(by_label: dict[str, Buckets]) -> dict[str, Wait]:
-    return {label: _wait(buckets) for label, buckets in by_label.items()}
+    return {label: wait_of(buckets) for label, buckets in by_label.items()}
 
 
-def _wait(buckets: Buckets) -> Wait:
+def wait_of(buckets: Buckets) -> Wait:
+    """Return what *buckets*, which are not empty, say of how long it took."""
     return Wait(buckets.total(), _share(buckets, 0.5), _share(buckets, 0.95))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import TruncDate
 
+from interrupts.models import Interrupt
 from reviews import statistics
 from reviews.models import FAMILIES, Priority, ReviewItem
 from reviews.selectors import with_effective_status
@@ -79,6 +80,37 @@ def plain_waits() -> dict[str, dict[str, list[float]]]:
             for name in names:
                 found[matter][name].append(max(took.total_seconds(), 0))
     return found
+
+
+def plain_misses() -> dict[str, Counter[str]]:
+    """Return how many items were answered after they were due or not before their deadline, by kind."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for item in ReviewItem.objects.filter(resolved_at__isnull=False):
+        assert item.resolved_at is not None
+        if item.response_time is None:
+            if item.expires_at and item.resolved_at > item.expires_at:
+                found[item.kind]["unanswered"] += 1
+        elif item.due_at and item.resolved_at > item.due_at:
+            found[item.kind]["late"] += 1
+    return found
+
+
+def plain_agents() -> dict[str, int]:
+    """Return how many answers people gave to each agent."""
+    return _count(ReviewItem.objects.filter(response_time__isnull=False), "agent_id")
+
+
+def plain_people() -> dict[str, tuple[Counter[str], int]]:
+    """Return how often each person decided which way, and how many approvals took less than five seconds."""
+    verdicts: dict[str, Counter[str]] = defaultdict(Counter)
+    quick: Counter[str] = Counter()
+    edited = set(Interrupt.objects.filter(modifications__isnull=False).values_list("pk", flat=True))
+    for item in ReviewItem.objects.filter(response_time__isnull=False):
+        assert item.response_time is not None
+        is_approved = item.status == "approved"
+        verdicts[item.resolved_by]["edited" if is_approved and item.pk in edited else item.status] += 1
+        quick[item.resolved_by] += is_approved and item.response_time.total_seconds() < 5
+    return {name: (counts, quick[name]) for name, counts in verdicts.items()}
 
 
 def plain_days() -> dict[str, dict[str, int]]:

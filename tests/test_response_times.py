@@ -7,14 +7,17 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.db import connection
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from events import log
+from interrupts import services as interrupts
 from reviews import tallies
+from reviews.models import ReviewItem
 from reviews.tallies import wide_bounds, wide_bucket
 from tests.admin import text_of
 from tests.conftest import Door
-from tests.steps import MakePolicy
+from tests.steps import MakePolicy, let_deadline_pass
 
 PAGE = "/admin/response-times/"
 
@@ -71,7 +74,7 @@ def test_what_a_chart_is_drawn_from_is_written_the_same_in_every_language(
 
     drawn = [float(value) for value in re.findall(r'data-value="([^"]+)"', page)]
     assert f'<html lang="{language}"' in page
-    assert len(drawn) == 6
+    assert len(drawn) == 8
     assert all(480 * 7 / 8 <= value <= 480 * 9 / 8 for value in drawn)
 
 
@@ -89,6 +92,33 @@ def test_an_answer_counts_for_the_groups_that_were_asked(
         "reviewer": "1",
         "Everybody who may decide": "1",
     }
+
+
+def test_the_page_tells_how_long_the_busiest_agents_wait(
+    agent: Door, rogue: Door, as_ann: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reviews.waits.AGENTS_SHOWN", 1)
+    for door in (agent, rogue, rogue):
+        as_ann.post_json(f"/interrupts/{door.ask()['id']}/approve")
+
+    assert table_of(as_ann.get(PAGE), "agents") == {"rogue": ["0 s", "0 s", "2"]}
+
+
+def test_the_page_tells_what_was_answered_late_and_what_nobody_answered(agent: Door, as_ann: Door) -> None:
+    in_time, late, missed, refused = (agent.ask(type="input")["id"] for _ in range(4))
+    ReviewItem.objects.filter(pk=late).update(due_at=Now())
+    ReviewItem.objects.filter(pk=refused).update(on_timeout="reject")
+    for pk in (in_time, late):
+        as_ann.post_json(f"/interrupts/{pk}/respond", {"response": "x"})
+    for pk in (missed, refused):
+        let_deadline_pass(pk)
+    agent.post_json(f"/interrupts/{agent.ask()['id']}/cancel")
+    interrupts.expire_overdue()
+
+    answer = as_ann.get(PAGE)
+
+    assert table_of(answer, "misses") == {"Input": ["1", "2"]}
+    assert "1 were answered after they were due; nobody answered 2 in time." in text_of(answer)
 
 
 def test_before_the_first_answer_both_pages_say_so(agent: Door, as_ann: Door) -> None:

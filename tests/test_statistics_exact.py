@@ -4,8 +4,10 @@ import datetime as dt
 import random
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from importlib import import_module
 from io import StringIO
 from typing import Any
@@ -16,6 +18,7 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.models import DurationField, F, QuerySet, Value
+from django.db.models.functions import Now
 
 from agents import callers, keys
 from events import log
@@ -25,17 +28,27 @@ from interrupts import services as interrupts
 from requests_app import services as requests
 from reviews.lifecycle import OPEN, Status
 from reviews.models import ReviewItem, noun_of
+from reviews.oversight import people
 from reviews.services import cleanup
 from reviews.statistics import statistics
 from reviews.tallies import bounds, bucket
-from reviews.waits import days, waits
+from reviews.waits import agents, days, misses, waits
 from tests.conftest import Door
-from tests.plain_statistics import nth, plain_days, plain_statistics, plain_waits
+from tests.plain_statistics import (
+    nth,
+    plain_agents,
+    plain_days,
+    plain_misses,
+    plain_people,
+    plain_statistics,
+    plain_waits,
+)
 from tests.steps import let_deadline_pass
 
 VERBS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "interrupts": [
         ("approve", {}),
+        ("approve", {"modifications": {"a": 2}}),
         ("reject", {}),
         ("respond", {"response": 1}),
         ("cancel", {}),
@@ -72,6 +85,9 @@ def assert_waits_hold() -> None:
             assert wait.count == len(times)
             for share, told in ((0.5, wait.median), (0.95, wait.p95)):
                 assert told == pytest.approx(nth(times, share), rel=0.125, abs=0.5)
+    assert {name: wait.count for name, wait in agents().items()} == plain_agents()
+    assert {name: (one.verdicts, one.quick) for name, one in people().items()} == plain_people()
+    assert {kind: Counter(asdict(miss)) for kind, miss in misses().items()} == plain_misses()
     assert {day: dict(counts) for day, counts in days().ended.items()} == plain_days()
 
 
@@ -88,7 +104,7 @@ class History:
 
     def step(self) -> None:
         verbs = [self.ask] * 3 + [self.need] * 3 + [self.decide] * 5 + [self.make_overdue] * 2
-        verbs += [self.ask_many, self.make_old, self.make_old]
+        verbs += [self.ask_many, self.make_late, self.make_late, self.make_old, self.make_old]
         self.random.choice([*verbs, interrupts.expire_overdue, requests.expire_overdue, cleanup])()
 
     def fields(self) -> dict[str, Any]:
@@ -122,6 +138,9 @@ class History:
 
     def make_overdue(self) -> None:
         let_deadline_pass(self.any_item(*OPEN).pk)
+
+    def make_late(self) -> None:
+        ReviewItem.objects.filter(pk=self.any_item(*OPEN).pk).update(due_at=Now())
 
     def make_old(self) -> None:
         """Let an item have been asked, and resolved, days ago."""

@@ -15,8 +15,10 @@ from django.utils.translation import gettext as _
 from reviews import times
 from reviews.lifecycle import FINAL, Status
 from reviews.models import Kind, Priority
+from reviews.oversight import QUICK_SECONDS, VERDICTS, Person
+from reviews.tallies import EDITED
 from reviews.templatetags.items import KINDS, PRIORITIES, STATUSES
-from reviews.waits import Days, Wait
+from reviews.waits import AGENTS_SHOWN, Days, Miss, Wait
 
 DAYS_SHOWN = 14
 MEDIAN, P95 = "median", "p95"
@@ -129,6 +131,77 @@ def of_waits(found: dict[str, dict[str, Wait]]) -> list[Chart]:
     ]
 
 
+def of_agents(found: dict[str, Wait]) -> Chart:
+    """Return the chart of how long the answers to the busiest agents took."""
+    title = _("By agent, the %(count)d that got most answers") % {"count": AGENTS_SHOWN}
+    return _chart_of_waits("agents", "across", title, _("Agent"), _slowest_first(found))
+
+
+def of_misses(found: dict[str, Miss]) -> Chart:
+    """Return the chart of what came too late, by kind."""
+    late, unanswered = (
+        sum(getattr(miss, name) for miss in found.values()) for name in ("late", "unanswered")
+    )
+    return Chart(
+        name="misses",
+        shape="across",
+        unit="count",
+        title=_("Too late"),
+        says=_("%(late)d were answered after they were due; nobody answered %(unanswered)d in time.")
+        % {"late": late, "unanswered": unanswered},
+        first=_("Kind"),
+        series=[("late", _("Answered late")), ("unanswered", _("Not answered in time"))],
+        rows=[
+            (KINDS[Kind(name)][1], [_count(miss.late), _count(miss.unanswered)])
+            for name, miss in found.items()
+        ],
+    )
+
+
+# -- Oversight ----------------------------------------------------------------------------------------
+
+
+def of_people(found: dict[str, Person]) -> list[Chart]:
+    """Return the charts of how each person decides: which way, how soon, and what nobody can have read."""
+    words = {status.value: STATUSES[status][1] for status in _VERDICTS} | {EDITED: _("Approved with edits")}
+    quick, approved = (sum(getattr(one, name) for one in found.values()) for name in ("quick", "approved"))
+    return [
+        Chart(
+            name="verdicts",
+            shape="across-stacked",
+            unit="count",
+            title=_("Decisions"),
+            says=_("%(count)d decisions of people.")
+            % {"count": sum(one.wait.count for one in found.values())},
+            first=_("Decided by"),
+            series=[(verdict, words[verdict]) for verdict in VERDICTS],
+            rows=[
+                (name, [_share(one.verdicts[verdict], one.wait.count) for verdict in VERDICTS])
+                for name, one in found.items()
+            ],
+            counts=[one.wait.count for one in found.values()],
+        ),
+        _chart_of_waits(
+            "people",
+            "across",
+            _("From the question to the decision"),
+            _("Decided by"),
+            {name: one.wait for name, one in found.items()},
+        ),
+        Chart(
+            name="quick",
+            shape="across",
+            unit="count",
+            title=_("Too quick to have been read"),
+            says=_("%(quick)d of %(approved)d approvals came within %(seconds)d seconds of the question.")
+            % {"quick": quick, "approved": approved, "seconds": QUICK_SECONDS},
+            first=_("Decided by"),
+            series=[("quick", _("Approved within %(seconds)d seconds") % {"seconds": QUICK_SECONDS})],
+            rows=[(name, [_share(one.quick, one.approved)]) for name, one in found.items()],
+        ),
+    ]
+
+
 def _chart_of_waits(
     name: str, shape: str, title: str, first: str, waits: dict[Any, Wait | None] | dict[Any, Wait]
 ) -> Chart:
@@ -170,6 +243,10 @@ def _says_of_wait(wait: Wait | None) -> str:
 
 def _count(number: int) -> Cell:
     return Cell(number, str(number))
+
+
+def _share(number: int, of: int) -> Cell:
+    return Cell(number, f"{number} ({number / of:.0%})" if of else str(number))
 
 
 def _seconds(seconds: float | None) -> Cell:

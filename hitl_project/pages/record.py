@@ -1,4 +1,4 @@
-"""The pages of what is over: decisions, the same as a file, and how long people took."""
+"""The pages of what is over: decisions, the same as a file, how long people took, and how each decides."""
 
 from typing import Any
 
@@ -17,8 +17,10 @@ from hitl_project.pages.decision_file import off_the_loop, parts
 from hitl_project.pages.decisions import PAGE, Filters
 from hitl_project.pages.decisions import page as decisions_on
 from reviews.models import VIEW
-from reviews.waits import waits
+from reviews.oversight import PEOPLE_SHOWN, QUICK_SECONDS, people
+from reviews.waits import agents, misses, waits
 
+AUDIT = "events.view_event"
 OFFERED = 200
 """So many names are offered of agents and of people; any other can be typed."""
 
@@ -59,19 +61,36 @@ def export(site: Any, request: HttpRequest) -> StreamingHttpResponse:
 
 
 def response_times(site: Any, request: HttpRequest) -> HttpResponse:
-    """Show how long people took, by kind, group and hour."""
+    """Show how long people took, by kind, group, agent and hour, and what came too late."""
     _must_be_allowed(request)
-    found = waits()
+    found, missed = waits(), misses()
+    shown = [*charts.of_waits(found), charts.of_agents(agents())] if found else []
+    if missed:
+        shown.append(charts.of_misses(missed))
     context = {
         **site.each_context(request),
         "title": _("Response times"),
-        "charts": charts.of_waits(found) if found else [],
+        "charts": shown,
     }
     return TemplateResponse(request, "hitl/response_times.html", context)
 
 
-def _must_be_allowed(request: HttpRequest) -> None:
-    if not request.user.has_perm(VIEW):
+def oversight(site: Any, request: HttpRequest) -> HttpResponse:
+    """Show how each person decides, to who looks after the record."""
+    _must_be_allowed(request, AUDIT)
+    found = people()
+    context = {
+        **site.each_context(request),
+        "title": _("Oversight"),
+        "charts": charts.of_people(found) if found else [],
+        "shown": PEOPLE_SHOWN,
+        "seconds": QUICK_SECONDS,
+    }
+    return TemplateResponse(request, "hitl/oversight.html", context)
+
+
+def _must_be_allowed(request: HttpRequest, permission: str = VIEW) -> None:
+    if not request.user.has_perm(permission):
         raise PermissionDenied
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from hitl_project.pages.record import AUDIT
 from reviews.models import VIEW
 
 _OURS = (
@@ -22,6 +23,7 @@ _OURS = (
         (
             ("decisions", _("Decisions")),
             ("response-times", _("Response times")),
+            ("oversight", _("Oversight")),
             ("event", _("Events")),
         ),
     ),
@@ -76,9 +78,11 @@ def places(app_list: list[dict[str, Any]], user: Any) -> list[dict[str, Any]]:
 
 def _pages(user: Any) -> dict[str, str]:
     """Return the addresses of what is no model's page, by the names of this module."""
+    record = {"oversight": reverse("admin:oversight")} if user.has_perm(AUDIT) else {}
     if not user.has_perm(VIEW):
-        return {}
+        return record
     return {
+        **record,
         "reviewitem": reverse("admin:inbox"),
         "actionrequest": reverse("admin:human_actions"),
         "decisions": reverse("admin:decisions"),

@@ -1,4 +1,5 @@
 from django.db import migrations
+from django.db.models import Value
 
 from reviews.recount import OURS, count_items
 
@@ -11,7 +12,7 @@ def count(apps, schema_editor):
     tally.objects.bulk_create(
         [
             tally(stream=stream, name=name, count=number)
-            for (stream, name), number in count_items(items).items()
+            for (stream, name), number in count_items(items, is_edited=Value(False)).items()
         ],
         batch_size=1_000,
     )

@@ -222,6 +222,11 @@ class ReviewItem(Subject):
     def is_high_risk(self) -> bool:
         return self.priority >= Priority.HIGH or bool(self.policy.get("high_risk"))
 
+    @property
+    def is_edited(self) -> bool:
+        """Say whether something else was approved than was asked; of a bare item only the query knows."""
+        return bool(getattr(self, "edited", False))
+
     def stored_hash(self) -> str:
         """Take the hash anew: what was changed behind the API has another than ``content_hash``."""
         return sha256(self.content)
@@ -236,8 +241,10 @@ class ReviewItem(Subject):
             raise ValueError("Only what has ended counts as ended.")
         noun, took, ended_at = noun_of(self.kind), self.response_time, self.resolved_at
         ended = tallies.of_end(noun, self.status, ended_at)
+        ended |= tallies.of_miss(self.kind, took, ended_at, self.due_at, self.expires_at)
         if took is None:
             return ended
+        ended |= tallies.of_decision(self.status, self.is_edited, took, self.resolved_by)
         return ended | tallies.of_answer(noun, self.kind, took, ended_at, self.reviewers)
 
 

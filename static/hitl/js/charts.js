@@ -43,7 +43,7 @@ function recolour() {
 function draw(figure) {
   const canvas = figure.querySelector("canvas");
   const data = read(figure);
-  if (figure.dataset.chart === "across") fitHeight(canvas, data);
+  if (figure.dataset.chart.startsWith("across")) fitHeight(canvas, data);
   const chart = drawn.get(figure);
   if (!chart) {
     drawn.set(figure, new globalThis.Chart(canvas, { ...shape(figure), data }));
@@ -87,20 +87,21 @@ function shape(figure) {
   const style = getComputedStyle(figure);
   const [text, line] = [".quiet", ".legend"].map((part) => getComputedStyle(figure.querySelector(part)));
   const written = (value) => (unit === "seconds" ? duration(value) : String(value));
+  const isStacked = chart.endsWith("stacked");
   const values = {
     ...(unit === "seconds" ? { type: "logarithmic", afterBuildTicks: markTimes } : { beginAtZero: true }),
-    stacked: chart === "stacked",
+    stacked: isStacked,
     border: { display: false },
     grid: { color: line.borderTopColor },
     ticks: { color: text.color, callback: written, precision: 0, maxTicksLimit: 6 },
   };
   const names = {
-    stacked: chart === "stacked",
+    stacked: isStacked,
     border: { color: line.borderTopColor },
     grid: { display: false },
     ticks: { color: text.color, maxRotation: 0, autoSkipPadding: 12 },
   };
-  const isAcross = chart === "across";
+  const isAcross = chart.startsWith("across");
   return {
     type: chart === "line" ? "line" : "bar",
     options: {
