@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from events.export import prove
 from events.verification import Broken, checkpoint, verify
 
 
@@ -20,9 +21,17 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--checkpoint", type=Path, help="a file that --write-checkpoint made earlier")
         parser.add_argument("--write-checkpoint", type=Path, help="where to keep the heads as they are now")
+        parser.add_argument("--file", type=Path, help="prove what export_events wrote, not the database")
+        parser.add_argument("--stream", default="", help="the only stream that the file is of")
+        parser.add_argument(
+            "--goes-on", action="store_true", help="the file begins right behind the checkpoint"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         kept = self._read(options["checkpoint"])
+        if options["file"]:
+            self._prove(kept, **options)
+            return
         count = 0
         try:
             for stream, done, total in verify(kept):
@@ -37,6 +46,23 @@ class Command(BaseCommand):
         if options["write_checkpoint"]:
             options["write_checkpoint"].write_text(json.dumps(checkpoint(), indent=2) + "\n")
         self.stdout.write(f"{count:,} events, every chain whole.")
+
+    def _prove(
+        self, kept: dict[str, dict[str, Any]], *, file: Path, stream: str, goes_on: bool, **_: Any
+    ) -> None:
+        if stream:
+            kept = {name: head for name, head in kept.items() if name == stream}
+        count = 0
+        try:
+            with file.open("rb") as lines:
+                for count in prove(lines, kept, goes_on=goes_on):
+                    if sys.stderr.isatty():
+                        self.stderr.write(f"\r{count:>12,} events", ending="")
+        except OSError as error:
+            raise CommandError(f"{file} cannot be read: {error}") from None
+        except Broken as fault:
+            raise CommandError(f"The record was altered. {fault}") from None
+        self.stdout.write(f"{count:,} events in the file, every chain whole.")
 
     def _read(self, path: Path | None) -> dict[str, dict[str, Any]]:
         if path is None:
