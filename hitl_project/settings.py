@@ -306,9 +306,9 @@ LOGIN_URL = "/admin/login/"
 LOGIN_REDIRECT_URL = "/admin/"
 SESSION_ENGINE = "hitl_project.sessions"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
-SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https") if yes_or_no("HITL_BEHIND_PROXY", False) else None
-)
+HITL_BEHIND_PROXY = yes_or_no("HITL_BEHIND_PROXY", False)
+HITL_PROXIES = whole_number("HITL_PROXIES", 1)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HITL_BEHIND_PROXY else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 # One KiB above the API's own limit, so that the API answers 413 itself.
