@@ -33,7 +33,7 @@ class LoginForm(AdminAuthenticationForm):
         name, address = self.cleaned_data.get("username", ""), address_of(self.request)
         limits = _limits(name, address)
         if any(_must_pause(who, tries, name, address) for who, tries in limits.items()):
-            raise ValidationError(_("Too many tries. Wait a minute, then try again."), code="too_many_tries")
+            raise ValidationError(_("Too many tries. Wait a while, then try again."), code="too_many_tries")
         try:
             cleaned: dict[str, Any] = super().clean()
         except ValidationError:

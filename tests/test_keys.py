@@ -3,6 +3,7 @@
 import datetime as dt
 import io
 import json
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -208,3 +209,8 @@ def test_a_new_agent_has_a_stream_from_the_start(db: None) -> None:
     keys.create_agent("quiet")
 
     assert Stream.objects.get(name="quiet").position == 0
+
+
+def test_an_agent_with_the_longest_name_asks_like_any_other(make_agent: Callable[..., Door]) -> None:
+    name = "a" * 100
+    assert make_agent(name).ask()["agent_name"] == name

@@ -1,5 +1,6 @@
 """Guessing passwords: how often, from where, and whom it keeps out."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -104,3 +105,11 @@ def test_pauses_grow_to_a_quarter_of_an_hour_and_end(ann: User, monkeypatch: pyt
 
     assert pauses == [60, 120, 240, 480, 900, 900]
     assert enters("ann", "ann-has-a-password")
+
+
+def test_the_longest_name_logs_in_and_is_on_the_record(make_user: Callable[..., User]) -> None:
+    name = "x" * 150
+    make_user(name, "reviewer")
+    answer = Client().post("/admin/login/", {"username": name, "password": f"{name}-has-a-password"})
+    assert answer.status_code == 302
+    assert Event.objects.get(type="hitl.user.logged_in").subject_id == name

@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
             name="Delivery",
             fields=[
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("subject_id", models.CharField(max_length=32)),
+                ("subject_id", models.CharField(max_length=255)),
                 (
                     "status",
                     models.CharField(
