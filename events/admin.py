@@ -68,10 +68,8 @@ class EventAdmin(ReadOnlyAdmin):
     @admin.display(description=_("Subject"))
     def subject(self, event: Event) -> SafeString:
         shown = visible(event.subject_id)
-        if event.subject_id.startswith("int_"):
-            return format_html(
-                '<a href="/admin/interrupts/interrupt/{}/change/">{}</a>', event.subject_id, shown
-            )
+        if event.subject_id.startswith(("int_", "har_")):  # also when the item itself was cleaned up
+            return format_html('<a href="/admin/record/{}/">{}</a>', event.subject_id, shown)
         return shown
 
     @admin.display(description=_("Stream"))

@@ -1,7 +1,7 @@
 """Check the hash chain of every stream, and the heads against a checkpoint kept elsewhere."""
 
 import hmac
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from events.log import CHAINED, digest
@@ -55,6 +55,24 @@ def verify(kept: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, int, in
         if wanted and wanted["position"] > position:
             raise Broken(f"Stream {name!r}: everything after position {position} was cut off.")
         yield name, done, total
+
+
+def fitting(events: Iterable[Event]) -> set[str]:
+    """Return the ids of those *events* that fit their own hash and the event before them in their stream."""
+    events = list(events)
+    places: dict[str, list[int]] = {}
+    for event in events:
+        places.setdefault(event.stream, []).append(event.position - 1)
+    before = {(stream, 0): "" for stream in places}
+    for stream, positions in places.items():
+        rows = Event.objects.filter(stream=stream, position__in=positions)
+        before |= {(stream, position): stored for position, stored in rows.values_list("position", "hash")}
+    return {
+        event.pk
+        for event in events
+        if (previous := before.get((event.stream, event.position - 1))) is not None
+        and hmac.compare_digest(digest(previous, tuple(getattr(event, n) for n in CHAINED)), event.hash)
+    }
 
 
 def _rows(name: str) -> Iterator[tuple[Any, ...]]:

@@ -21,6 +21,7 @@ from hitl_project.logins import LoginForm
 from hitl_project.pages import devices, mail, overview, record
 from hitl_project.pages.readers import reading
 from hitl_project.pages.site_map import places
+from hitl_project.pages.story import story
 from interrupts.together import TogetherView
 from requests_app.models import ActionRequest
 from reviews.models import VIEW, ReviewItem
@@ -57,6 +58,7 @@ class HITLAdminSite(AdminSite):
             "preferences": self.preferences,
         }
         return [
+            path("record/<subject>/", self.admin_view(partial(story, self)), name="record"),
             path("manifest.webmanifest", devices.manifest, name="manifest"),
             path("service-worker.js", devices.service_worker, name="service_worker"),
             path("offline/", devices.offline, name="offline"),

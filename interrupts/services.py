@@ -31,6 +31,7 @@ from reviews import grants, rules, voting
 from reviews import services as reviews
 from reviews.models import Kind, PolicyDecision
 from reviews.policies import call_of
+from reviews.redaction import redacted
 from reviews.reviewers import is_asked, must_be_asked, perform_as_asked
 from reviews.selectors import claim_is_free_for
 
@@ -287,9 +288,16 @@ def _decide(
             "resolved_by": by.name,
             "tool_args": interrupt.tool_args,
             "content_hash": interrupt.content_hash,
+            "policy": interrupt.policy_in_force,
         },
     )
-    reviews.log_decision(interrupt, by, interrupt_id=interrupt.pk, tool=interrupt.tool_name)
+    reviews.log_decision(
+        interrupt,
+        by,
+        interrupt_id=interrupt.pk,
+        tool=interrupt.tool_name,
+        arguments=redacted(interrupt.final_arguments),
+    )
 
 
 def _edited(interrupt: Interrupt, by: Caller, arguments: dict[str, Any]) -> dict[str, Any]:

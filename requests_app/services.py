@@ -130,6 +130,7 @@ def fulfill(
                 "secret_fields": list(secret),
                 "fulfilled_by": by.name,
                 "resolved_by": by.name,
+                "policy": request.policy_in_force,
             },
         )
         secrets.seal(request, secret)
@@ -191,6 +192,7 @@ def reject(
             "rejection_code": code,
             "rejected_by": by.name,
             "resolved_by": by.name,
+            "policy": request.policy_in_force,
         },
     )
     _log(request, by)

@@ -80,9 +80,15 @@ def releasable_by(caller: Caller) -> Q:
     return Q() if caller.has_perm("agents.change_agent") else claim_is_free_for(caller.user)
 
 
-def log_decision(item: ReviewItem, by: Caller, **names: str) -> None:
+def log_decision(item: ReviewItem, by: Caller, **names: Any) -> None:
     """Write the line that operators of the server look for (see docs/operating.md)."""
-    said = {"session_id": item.session_id, "decision": item.status.upper(), "approver": by.name}
+    policy = item.policy_in_force
+    said = {
+        "session_id": item.session_id,
+        "decision": item.status.upper(),
+        "approver": by.name,
+        "policy": f"{policy['name']} v{policy['version']}" if policy else "",
+    }
     logger.info("decision", **names, **said)
 
 

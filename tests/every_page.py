@@ -68,7 +68,13 @@ for model in admin.site._registry:
 print(json.dumps([rows, list(walk(admin.site.get_urls()))]))
 """
 # Not pages: an address with two rows in it that is only posted to, a redirect, and what is not there.
-NO_PAGES = ("r/<path", "runs/registeredmodel/<int:model_pk>/offers", "logout/", "(?P<url>")
+NO_PAGES = (
+    "r/<path",
+    "record/<subject>",
+    "runs/registeredmodel/<int:model_pk>/offers",
+    "logout/",
+    "(?P<url>",
+)
 
 
 def seed(server: LiveServer, key: str, ann: Operator, called: str) -> dict[str, str]:
@@ -132,6 +138,7 @@ def seed(server: LiveServer, key: str, ann: Operator, called: str) -> dict[str, 
     return {
         **{name: f"/admin/interrupts/interrupt/{pk}/change/" for name, pk in interrupts.items()},
         **{name: f"/admin/runs/run/{pk}/change/" for name, pk in runs.items()},
+        "record": f"/admin/record/{rejected}/",
         "request": f"/admin/requests_app/actionrequest/{request}/change/",
         "fulfilled": f"/admin/requests_app/actionrequest/{done}/change/",
         "together": f"/admin/inbox/together/?{ticked}",

@@ -3,6 +3,7 @@
 from structlog.testing import capture_logs
 
 from tests.conftest import Door
+from tests.steps import MakePolicy
 
 
 def test_an_approval_reaches_the_agent(agent: Door, as_ann: Door) -> None:
@@ -42,8 +43,11 @@ def test_deciding_twice_is_a_conflict_that_shows_the_first_decision(
     assert (problem["code"], problem["current"]["rejection_reason"]) == ("already_decided", "Keep it.")
 
 
-def test_each_decision_is_a_line_of_the_log(agent: Door, as_ann: Door) -> None:
-    asked, needed = agent.ask(tool_name="delete_file", session_id="s-1"), agent.need(workflow_id="w-7")
+def test_each_decision_is_a_line_of_the_log(agent: Door, as_ann: Door, make_policy: MakePolicy) -> None:
+    make_policy(name="delete", pattern="delete_*")
+    arguments = {"path": "/a", "password": "canary"}
+    asked = agent.ask(tool_name="delete_file", tool_args=arguments, session_id="s-1")
+    needed = agent.need(workflow_id="w-7")
 
     with capture_logs() as lines:
         as_ann.post_json(f"/interrupts/{asked['id']}/approve")
@@ -57,7 +61,9 @@ def test_each_decision_is_a_line_of_the_log(agent: Door, as_ann: Door) -> None:
             "interrupt_id": asked["id"],
             "session_id": "s-1",
             "tool": "delete_file",
+            "arguments": {"path": "/a", "password": "[redacted]"},
             "decision": "APPROVED",
+            "policy": "delete v1",
         },
         {
             **common,
@@ -65,5 +71,6 @@ def test_each_decision_is_a_line_of_the_log(agent: Door, as_ann: Door) -> None:
             "session_id": "",
             "workflow_id": "w-7",
             "decision": "REJECTED",
+            "policy": "",
         },
     ]

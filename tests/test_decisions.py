@@ -15,7 +15,7 @@ from django.db import connection
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
-from hitl_project.pages.decision_file import HEADER, off_the_loop, parts
+from hitl_project.pages.decision_file import HEADER, as_csv, off_the_loop
 from hitl_project.pages.decisions import Filters
 from interrupts.services import expire_overdue
 from reviews.models import ReviewItem
@@ -217,7 +217,6 @@ def test_looking_writes_nothing(agent: Door, as_ann: Door) -> None:
     before = rows()
 
     as_ann.get(PAGE)
-    export(as_ann)
 
     assert rows() == before
 
@@ -303,7 +302,7 @@ def test_the_file_is_read_in_parts_as_it_is_asked_for(
 ) -> None:
     monkeypatch.setattr("hitl_project.pages.decision_file.PART", 2)
     decide_many(agent, as_ann, 5)
-    pieces = parts(Filters({}).matching)
+    pieces = as_csv(Filters({}).matching)
 
     with CaptureQueriesContext(connection) as none:
         next(pieces)

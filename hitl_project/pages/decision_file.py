@@ -1,4 +1,4 @@
-"""The decisions as a file for spreadsheets: the columns are in docs/operating.md.
+"""The decisions as a file, for spreadsheets or for programs: the columns are in docs/operating.md.
 
 It is read in parts and sent as it is read, so that its length costs no memory and nobody else a wait.
 """
@@ -14,6 +14,8 @@ from asgiref.sync import sync_to_async
 from django.db.models import Q
 
 from events.clock import iso
+from events.export import COLUMNS
+from events.models import Event
 from hitl_project.pages.decisions import Decision, older
 from reviews.models import Priority
 
@@ -24,19 +26,54 @@ HEADER = (
     *("verdict", "edited", "decided_by", "reason", "reason_code", "comment", "policy", "policy_version"),
     *("seconds", "arguments", "final_arguments", "answer"),
 )
+IN_JSON = {"arguments", "final_arguments", "answer"}
 # What a spreadsheet would take for a formula, in the wide forms of East Asian scripts as well.
 _FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 # Where the comma is a decimal sign, a spreadsheet ends a cell at a semicolon, whatever the quotes say.
 _ENDS_OF_CELLS = re.compile(r"([;\t\r\n])")
 
 
-def parts(matching: Q) -> Iterator[bytes]:
+def as_csv(matching: Q) -> Iterator[bytes]:
     """Give the file in parts: UTF-8 with the mark that spreadsheets know it by, then line by line."""
     yield "\ufeff".encode() + _written([HEADER])
+    for found in _parts(matching):
+        yield _written([_row(decision) for decision in found])
+
+
+def as_json_lines(matching: Q) -> Iterator[bytes]:
+    """Give an object a decision: the same columns, the policy as it then read, votes, and all its events."""
+    for found in _parts(matching):
+        record = _record([decision.item.pk for decision in found])
+        yield b"".join(
+            orjson.dumps(
+                {
+                    **dict(zip(HEADER, _line(decision), strict=True)),
+                    "edited": decision.is_edited,
+                    "policy": decision.item.policy,
+                    "votes": decision.item.votes,
+                    "events": record.get(decision.item.pk, []),
+                },
+                option=orjson.OPT_APPEND_NEWLINE,
+            )
+            for decision in found
+        )
+
+
+def _parts(matching: Q) -> Iterator[list[Decision]]:
     last = ""
     while found := older(matching, last, PART):
-        yield _written([[_cell(value) for value in _line(decision)] for decision in found])
+        yield found
         last = found[-1].item.pk
+
+
+def _record(ids: list[str]) -> dict[str, list[dict[str, Any]]]:
+    """Return the events of each item as they were hashed, oldest first."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    rows = Event.objects.filter(subject_id__in=ids).order_by("subject_id", "position")
+    for row in rows.values_list(*COLUMNS):
+        event = dict(zip(COLUMNS, row, strict=True))
+        found.setdefault(event["subject_id"], []).append(event)
+    return found
 
 
 async def off_the_loop(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
@@ -55,13 +92,19 @@ def _line(decision: Decision) -> list[Any]:
         *(decision.reason, decision.code, decision.comment),
         *(policy.get("name", ""), policy.get("version", "")),
         round(decision.took.total_seconds(), 3),
-        *(_json(decision.arguments), _json(decision.final_arguments)),
-        "" if decision.answer is None else _json(decision.answer),
+        *(decision.arguments, decision.final_arguments, decision.answer),
+    ]
+
+
+def _row(decision: Decision) -> list[Any]:
+    return [
+        _cell(_json(value) if name in IN_JSON else value)
+        for name, value in zip(HEADER, _line(decision), strict=True)
     ]
 
 
 def _json(value: Any) -> str:
-    return orjson.dumps(value).decode().replace(";", r"\u003b")
+    return "" if value is None else orjson.dumps(value).decode().replace(";", r"\u003b")
 
 
 def _cell(value: Any) -> Any:

@@ -29,7 +29,7 @@ _ORDER = ("-resolved_at", "-pk")
 _COMMENTED = tuple(f"hitl.interrupt.{verb}" for verb in ("approved", "responded", "rejected"))
 _COLUMNS = (
     *("pk", "kind", "title", "agent_id", "agent_name", "session_id", "tool_name", "priority", "status"),
-    *("created_at", "resolved_at", "resolved_by", "policy"),
+    *("created_at", "resolved_at", "resolved_by", "policy", "votes"),
     *(f"interrupt__{name}" for name in ("tool_args", "modifications", "response", "rejection_reason")),
     *(
         f"actionrequest__{name}"

@@ -10,10 +10,13 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from agents.callers import operator
 from agents.models import Agent
+from events import log
 from events.keyset import PLACES
+from events.models import SYSTEM
 from hitl_project.pages import charts
-from hitl_project.pages.decision_file import off_the_loop, parts
+from hitl_project.pages.decision_file import as_csv, as_json_lines, off_the_loop
 from hitl_project.pages.decisions import PAGE, Filters
 from hitl_project.pages.decisions import page as decisions_on
 from reviews.models import VIEW
@@ -21,6 +24,10 @@ from reviews.oversight import PEOPLE_SHOWN, QUICK_SECONDS, people
 from reviews.waits import agents, misses, waits
 
 AUDIT = "events.view_event"
+FILES = {
+    "csv": ("text/csv; charset=utf-8", as_csv),
+    "jsonl": ("application/x-ndjson", as_json_lines),
+}
 OFFERED = 200
 """So many names are offered of agents and of people; any other can be typed."""
 
@@ -39,6 +46,7 @@ def decisions(site: Any, request: HttpRequest) -> HttpResponse:
         "older": _link(request, after=shown[-1].item.pk) if shown and page.has_next else "",
         "newer": _link(request, before=shown[0].item.pk) if shown and page.has_previous else "",
         "newest": _link(request),
+        "as_lines": _link(request, format="jsonl"),
         "is_paged": any(name in request.GET for name in PLACES),
         "agents": Agent.objects.order_by("name").values_list("name", flat=True)[:OFFERED],
         "people": User.objects.order_by("username").values_list("username", flat=True)[:OFFERED],
@@ -48,15 +56,21 @@ def decisions(site: Any, request: HttpRequest) -> HttpResponse:
 
 
 def export(site: Any, request: HttpRequest) -> StreamingHttpResponse:
-    """Send all that the filters match as a file."""
+    """Send all that the filters match as a file, and record who has taken it along."""
     _must_be_allowed(request)
-    pieces = parts(Filters(request.GET).matching)
+    wanted = "jsonl" if request.GET.get("format") == "jsonl" else "csv"
+    content_type, write = FILES[wanted]
+    filters = Filters(request.GET)
+    pieces = write(filters.matching)
+    asked = {name: str(value) for name, value in filters.cleaned_data.items() if value}
+    with log.unit_of_work():
+        told = {"format": wanted, "filters": asked}
+        log.record(SYSTEM, "hitl.record.exported", "decisions", actor=operator(request).actor, data=told)
     response = StreamingHttpResponse(
-        off_the_loop(pieces) if isinstance(request, ASGIRequest) else pieces,
-        content_type="text/csv; charset=utf-8",
+        off_the_loop(pieces) if isinstance(request, ASGIRequest) else pieces, content_type=content_type
     )
     today = timezone.localdate().isoformat()
-    response["Content-Disposition"] = f'attachment; filename="decisions-{today}.csv"'
+    response["Content-Disposition"] = f'attachment; filename="decisions-{today}.{wanted}"'
     return response
 
 

@@ -214,6 +214,11 @@ class ReviewItem(Subject):
         return found
 
     @property
+    def policy_in_force(self) -> dict[str, Any]:
+        """Return which policy, as it then read, its decision falls under; nothing where there is none."""
+        return {name: self.policy[name] for name in ("id", "name", "version") if name in self.policy}
+
+    @property
     def needs_several(self) -> bool:
         """Say whether more than one person has to approve it."""
         return bool(sum(stage["required_approvals"] for stage in self.stages) > 1)
