@@ -22,6 +22,7 @@ from reviews import presentation
 
 AUDIT = "events.view_event"
 SHOWN = 1_000
+PROOF = "python manage.py verify_events --checkpoint heads.json"
 VERDICTS = {
     *(f"hitl.interrupt.{verb}" for verb in ("approved", "rejected", "responded", "cancelled", "expired")),
     *(f"hitl.request.{verb}" for verb in ("fulfilled", "rejected", "cancelled", "expired")),
@@ -83,6 +84,7 @@ def story(site: Any, request: HttpRequest, subject: str) -> HttpResponse:
         "asked": _last_asked(sound),
         "broken": [chapter for chapter in chapters if not chapter.fits],
         "more": len(events) == SHOWN,
+        "proof": PROOF,
     }
     return TemplateResponse(request, "hitl/story.html", context)
 

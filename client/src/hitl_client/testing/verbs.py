@@ -114,7 +114,7 @@ class Verbs(Records):
     def _end(self, item: Item, event: str, status: str, by: str, answer: Json, comment: str) -> None:
         self._must_be_open(item)
         told = {**answer, "comment": comment, "resolved_by": by, "tool_args": item.doc["tool_args"]}
-        told["content_hash"] = item.doc["content_hash"]
+        told |= {"content_hash": item.doc["content_hash"], "policy": {}}
         kept = {name: value if value != "" else None for name, value in answer.items()}
         kept |= {"status": status, "resolved_by": by, "resolved_at": iso(self.now)}
         self.move(item, event, f"user:{by}", told, **kept)
@@ -123,7 +123,7 @@ class Verbs(Records):
         self._must_be_open(item)
         kept = {name: told[name] for name in told if name in item.doc and not name.endswith("_by")}
         kept |= {"claimed_by": None, "claimed_until": None, "resolved_by": by, "resolved_at": iso(self.now)}
-        self.move(item, event, f"user:{by}", {**told, "resolved_by": by}, status=status, **kept)
+        self.move(item, event, f"user:{by}", {**told, "resolved_by": by, "policy": {}}, status=status, **kept)
 
     # -- The agent's verbs ----------------------------------------------------------------------------
 
