@@ -1,5 +1,6 @@
 """Tell who is calling, from the headers alone, for every way in: REST, long polls and sockets."""
 
+import datetime as dt
 import time
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -31,7 +32,8 @@ class Refused(Exception):
 class Caller:
     """Be an agent with a key, or an operator (with a session or a key of their own).
 
-    ``actor`` is how the record names who acts (``agent:…``, ``user:…``), ``name`` the bare name.
+    ``actor`` is how the record names who acts (``agent:…``, ``user:…``), ``name`` the bare name. ``looked``
+    is how long they had the page open that they decide on, where that is known.
     """
 
     actor: str
@@ -40,6 +42,7 @@ class Caller:
     user: Any = None
     scopes: frozenset[str] = field(default_factory=frozenset)
     key: Key | None = None
+    looked: dt.timedelta | None = None
 
     # What Django, DRF and the log expect of request.user.
     is_authenticated = True

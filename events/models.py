@@ -21,13 +21,16 @@ class Stream(models.Model):
     """Hold the head of one gapless sequence of events: an agent's, or ``system``.
 
     Locking this row is what orders the events of a stream, so it is always the last thing a transaction
-    takes. ``epoch`` changes when a backup is restored: cursors handed out before then no longer hold.
+    takes. ``epoch`` changes when a backup is restored: cursors handed out before then no longer hold. Of a
+    stream whose beginning was let go, the rest goes on after ``begins_after`` and its ``begins_hash``.
     """
 
     name = models.CharField(primary_key=True, max_length=255)
     epoch = models.CharField(max_length=32, default=new_epoch)
     position = models.BigIntegerField(default=0)
     head_hash = models.CharField(max_length=64, blank=True, default="")
+    begins_after = models.BigIntegerField(db_default=0)
+    begins_hash = models.CharField(max_length=64, blank=True, db_default="")
     open_items = models.IntegerField(
         default=0, help_text="Subjects of this stream that are not yet resolved."
     )

@@ -13,7 +13,7 @@ from events.models import SYSTEM, Event, Stream
 
 
 class CursorReset(Exception):
-    """The cursor is of another epoch or lies beyond the head: the reader must start from ``cursor``."""
+    """The cursor is of another epoch, beyond the head or before the beginning: start from ``cursor``."""
 
     def __init__(self, cursor: str) -> None:
         super().__init__(f"This cursor does not belong to the stream as it is now. Start from {cursor}.")
@@ -46,10 +46,10 @@ def position_after(stream: Stream, cursor: str) -> int:
 
     Raises:
         BadCursor: it is not of the form ``epoch:position``.
-        CursorReset: it is of another epoch, or beyond the head.
+        CursorReset: it is of another epoch, or beyond the head, or what follows it was let go.
     """
     if not cursor:
-        return 0
+        return stream.begins_after
     epoch, colon, digits = cursor.rpartition(":")
     if not colon or not digits.isascii() or not digits.isdigit() or len(digits) > 18:
         raise BadCursor(
@@ -57,6 +57,8 @@ def position_after(stream: Stream, cursor: str) -> int:
         )
     if epoch != stream.epoch or int(digits) > stream.position:
         raise CursorReset(stream.cursor)
+    if int(digits) < stream.begins_after:
+        raise CursorReset(f"{epoch}:{stream.begins_after}")
     return int(digits)
 
 

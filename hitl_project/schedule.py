@@ -20,6 +20,7 @@ EVERY = {
     "events.tasks.cleanup_deliveries": 86_400,
     "reviews.tasks.cleanup_resolved_items": 86_400,
     "runs.tasks.cleanup_runs": 86_400,
+    "runs.tasks.shorten_record": 86_400,
 }
 """Seconds between two runs, by task."""
 

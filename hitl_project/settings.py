@@ -34,11 +34,11 @@ SWITCH = {
 }
 
 
-def whole_number(name: str, default: int) -> int:
-    """Read a whole number of at least one from the environment."""
+def whole_number(name: str, default: int, least: int = 1) -> int:
+    """Read a whole number of at least *least* from the environment."""
     text = env.str(name, str(default)).strip()
-    if not text.isdigit() or int(text) < 1:
-        raise ImproperlyConfigured(f"{name} must be a whole number of at least 1, not {text!r}.")
+    if not text.isdigit() or int(text) < least:
+        raise ImproperlyConfigured(f"{name} must be a whole number of at least {least}, not {text!r}.")
     return int(text)
 
 
@@ -82,6 +82,7 @@ HTTPS = yes_or_no("HITL_HTTPS", False)
 HITL_ENABLED = yes_or_no("HITL_ENABLED", True)
 HITL_DEFAULT_EXPIRATION_HOURS = whole_number("HITL_DEFAULT_EXPIRATION_HOURS", 24)
 HITL_CLEANUP_DAYS = whole_number("HITL_CLEANUP_DAYS", 30)
+HITL_RECORD_DAYS = whole_number("HITL_RECORD_DAYS", 0, least=0)
 HITL_CALLS_PER_MINUTE = whole_number("HITL_CALLS_PER_MINUTE", 6_000)
 HITL_SOCKETS_PER_CALLER = whole_number("HITL_SOCKETS_PER_CALLER", 100)  # in one process
 HITL_OPEN_ITEMS_PER_AGENT = whole_number("HITL_OPEN_ITEMS_PER_AGENT", 1_000)

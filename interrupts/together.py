@@ -4,7 +4,7 @@ It takes only what one glance can judge: yes or no, one tool, at most twenty, no
 nothing that is folded. GET shows them, and never decides; POST carries what was shown of each.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django import forms
@@ -25,6 +25,7 @@ from interrupts import selectors, services
 from interrupts.models import Interrupt
 from interrupts.presentation import contradictions
 from interrupts.questions import browser_action, run_question
+from reviews import looking
 from reviews.forms import COUNTED, REASONS, Verb
 from reviews.lifecycle import OPEN
 from reviews.models import DECIDE, YES_OR_NO, Attachment, Priority
@@ -32,6 +33,7 @@ from reviews.presentation import Argument, arguments, has_long_text
 from reviews.services import COMMENT_LIMIT
 
 AT_MOST = 20
+PAGE = "together"
 Shown = tuple[str, str]
 
 
@@ -86,7 +88,11 @@ class TogetherView(View):
         form = TogetherForm(request.POST)
         if why_not(chosen) or not form.is_valid():
             return self._page(chosen, form, status=400)
-        left = {item.pk: why for item in chosen if (why := self._left_because(item, shown[item.pk], form))}
+        looked = looking.looked(request.POST.get("opened", ""), PAGE, self.caller)
+        by = replace(self.caller, looked=looked and looked / len(chosen))
+        left = {
+            item.pk: why for item in chosen if (why := self._left_because(item, shown[item.pk], form, by))
+        }
         done = [item for item in chosen if item.pk not in left]
         # Where others have to approve as well it was one vote, and is still open.
         counted = [item for item in done if item.status in OPEN]
@@ -99,14 +105,14 @@ class TogetherView(View):
         messages.error(request, ngettext("%d was left.", "%d were left.", len(left)) % len(left))
         return self._page(self._chosen(list(left)), None if done else form, left, status=409)
 
-    def _left_because(self, item: Interrupt, shown: str, form: TogetherForm) -> str:
+    def _left_because(self, item: Interrupt, shown: str, form: TogetherForm, by: Caller) -> str:
         """Decide *item*; return why it could not be."""
         if why := out_of_reach(item, self.caller):
             return why
         if shown != _state(item):
             return _("It has changed since it was shown.")
         verb, note = form.cleaned_data["verb"], form.cleaned_data["note"].strip()
-        told: dict[str, Any] = {"by": self.caller, "content_hash": item.content_hash}
+        told: dict[str, Any] = {"by": by, "content_hash": item.content_hash}
         try:
             if verb == Verb.APPROVE:
                 services.approve(item, comment=note, **told)
@@ -150,6 +156,7 @@ class TogetherView(View):
             "refusals": refusals,
             "number": sum(not line.out_of_reach for line in lines),
             "form": form or TogetherForm(),
+            "opened": self.request.POST.get("opened") or looking.stamp(PAGE, self.caller),
             "tool": chosen[0].tool_name if chosen else "",
         }
         response = TemplateResponse(self.request, "admin/interrupts/together.html", context, status=status)

@@ -5,6 +5,7 @@ A subclass says how its kind is read, which forms it has and what its verbs do.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from http import HTTPStatus
 from typing import Any
@@ -25,7 +26,7 @@ from events.problems import Problem
 from events.selectors import history
 from events.transitions import TransitionConflict
 from events.untrusted import marked, visible
-from reviews import precedents, presentation, services, surroundings
+from reviews import looking, precedents, presentation, services, surroundings
 from reviews.admin import FRAGMENT
 from reviews.attachments import of_item
 from reviews.ballots import Ballot, ballot, steps
@@ -204,10 +205,10 @@ class ItemView(View):
         if not form.is_valid():
             return False
         note, shown = form.cleaned_data["note"].strip(), form.data["content_hash"]
+        looked = looking.looked(form.data.get("opened", ""), self.item.pk, self.caller)
+        by = replace(self.caller, looked=looked)
         try:
-            return self.carry_out(
-                Verb(form.cleaned_data["verb"]), form, note, by=self.caller, content_hash=shown
-            )
+            return self.carry_out(Verb(form.cleaned_data["verb"]), form, note, by=by, content_hash=shown)
         except Problem as problem:
             if problem.status == HTTPStatus.FORBIDDEN:
                 raise
@@ -296,6 +297,7 @@ class ItemView(View):
             "granter": granter_of(item),
             "revised": presentation.revised(record),
             "last_event": record[-1]["id"] if record else "",
+            "opened": self.request.POST.get("opened") or looking.stamp(item.pk, self.caller),
             "is_open": item.effective_status in OPEN,
             "may_decide": self.may_decide,
             "held_by_other": self.held_by_other,

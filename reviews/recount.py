@@ -1,4 +1,7 @@
-"""Count all items anew, for tallies that are missing or were changed behind the server's back."""
+"""Count all items anew, for tallies that are missing or were changed behind the server's back.
+
+What is counted for good cannot be: it is of items that are gone as well.
+"""
 
 from collections import Counter
 from collections.abc import Callable
@@ -11,7 +14,7 @@ from events.models import Tally
 from events.statements import one_snapshot
 from reviews.models import FAMILIES, ReviewItem, noun_of
 from reviews.selectors import IS_EDITED
-from reviews.tallies import WAITS, of_answer, of_decision, of_end, of_miss, of_start
+from reviews.tallies import EVER, WAITS, of_answer, of_decision, of_end, of_miss, of_start
 
 CHUNK = 10_000
 _COLUMNS = (
@@ -26,6 +29,7 @@ _COLUMNS = (
     "due_at",
     "expires_at",
     "resolved_by",
+    "looked_time",
 )
 OURS = Q(
     *(("name__startswith", name) for name in (*(f"{noun}." for noun in FAMILIES), WAITS)), _connector=Q.OR
@@ -33,18 +37,13 @@ OURS = Q(
 Tallies = Counter[tuple[str, str]]
 
 
-def count_items(
-    items: Any, told: Callable[[int], None] = lambda done: None, is_edited: Any = IS_EDITED
-) -> Tallies:
-    """Return what the tallies of *items* have to be, by stream and name; call *told* now and then.
-
-    *is_edited* is how to know that something else was approved than was asked.
-    """
+def count_items(items: Any, told: Callable[[int], None] = lambda done: None) -> Tallies:
+    """Return what the tallies of *items* have to be, by stream and name; call *told* now and then."""
     tallies: Tallies = Counter()
-    rows = items.values_list(*_COLUMNS, is_edited).iterator(CHUNK)
+    rows = items.values_list(*_COLUMNS, IS_EDITED).iterator(CHUNK)
     for done, row in enumerate(rows, 1):
         stream, kind, priority, created_at, status, ended_at, took, groups, due_at, expires_at, *decided = row
-        by, edited = decided
+        by, looked, edited = decided
         noun = noun_of(kind)
         counts = of_start(noun, kind, priority, created_at)
         if ended_at:
@@ -52,7 +51,7 @@ def count_items(
             counts |= of_miss(kind, took, ended_at, due_at, expires_at)
         if took is not None:
             counts |= of_answer(noun, kind, took, ended_at, groups)
-            counts |= of_decision(status, edited, took, by)
+            counts |= of_decision(status, edited, took, by, looked)
         for name, count in counts.items():
             tallies[stream, name] += count
         if not done % CHUNK:
@@ -63,7 +62,8 @@ def count_items(
 def differences(told: Callable[[int], None]) -> Tallies:
     """Return by how much each tally has to move to be what the items say."""
     with one_snapshot():
-        wrong = count_items(ReviewItem.objects.all(), told)
+        counted = count_items(ReviewItem.objects.all(), told)
+        wrong = Counter({key: n for key, n in counted.items() if not key[1].startswith(EVER)})
         for stream, name, count in Tally.objects.filter(OURS).values_list("stream", "name", "count"):
             wrong[stream, name] -= count
     return Counter({key: number for key, number in wrong.items() if number})

@@ -22,6 +22,7 @@ from reviews.lifecycle import CLAIM, FINAL, NOBODY_ANSWERED, REASSIGN, RELEASE, 
 from reviews.models import DECIDE, Delegation, Grant, ReviewItem
 from reviews.reviewers import is_asked, perform_as_asked
 from reviews.selectors import IS_EDITED, claim_is_free_for, is_open, is_overdue
+from reviews.tallies import lasting
 
 logger = structlog.get_logger(__name__)
 BATCH = 1_000
@@ -32,7 +33,7 @@ _OF_TIMEOUT = (
 _OF_CLEANUP = (
     *("pk", "status", "agent_id", "kind", "priority"),
     *("created_at", "resolved_at", "response_time", "reviewers"),
-    *("due_at", "expires_at", "resolved_by"),
+    *("due_at", "expires_at", "resolved_by", "looked_time"),
 )
 COMMENT_LIMIT = 10_000
 COMMENTED, COMMENTS_OF_AN_AGENT = "hitl.item.commented", 100
@@ -47,7 +48,8 @@ def held_by(caller: Caller) -> dict[str, Any]:
 
 def resolved_by(caller: Caller) -> dict[str, Any]:
     """Return the columns of an item that *caller* has decided."""
-    return {"resolved_by": caller.name, "response_time": Now() - F("created_at"), **HELD_BY_NOBODY}
+    times = {"response_time": Now() - F("created_at"), "looked_time": caller.looked}
+    return {"resolved_by": caller.name, **times, **HELD_BY_NOBODY}
 
 
 def deciding(item: ReviewItem, by: Caller, content_hash: str) -> dict[str, Q]:
@@ -221,7 +223,8 @@ def cleanup(days: int | None = None) -> int:
             ReviewItem.objects.filter(pk__in=[item.pk for item in items]).delete()
             for item in items:
                 for counts in (item.counts_of_start, item.counts_of_end):
-                    log.count(item.stream, {name: -number for name, number in counts.items()})
+                    gone = counts.keys() - lasting(counts)
+                    log.count(item.stream, {name: -counts[name] for name in gone})
         count += len(items)
     Grant.objects.filter(expires_at__lt=Now() - kept).delete()
     Delegation.objects.filter(ends_at__lt=Now() - kept).delete()

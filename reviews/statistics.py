@@ -17,7 +17,7 @@ from events.statements import one_snapshot
 from reviews.lifecycle import Status
 from reviews.models import FAMILIES, Priority, ReviewItem, noun_of
 from reviews.selectors import TIMED_OUT, is_overdue, visible_to
-from reviews.tallies import HOUR, WAITS, bounds
+from reviews.tallies import EVER, HOUR, WAITS, bounds
 
 DAYS = 30
 _READS_AS: dict[str, Status] = {on_timeout: status for status, on_timeout in TIMED_OUT.items()}
@@ -27,7 +27,8 @@ Counts = Counter[tuple[str, ...]]
 def statistics(caller: Caller) -> dict[str, Any]:
     """Return the figures of what *caller* may see: requests on top, interrupts below ``interrupts``."""
     items = visible_to(caller, ReviewItem.objects.all())
-    tallies = visible_to(caller, Tally.objects.exclude(name__startswith=WAITS), "stream")
+    of_others = Q(name__startswith=WAITS) | Q(name__startswith=EVER)
+    tallies = visible_to(caller, Tally.objects.exclude(of_others), "stream")
     with one_snapshot():
         counted, agents, live = _counted(tallies), _agents(tallies), _live(items)
         found = {

@@ -21,6 +21,15 @@ A stream is an agent's, so how long its answers took needs no name. What came to
 and how people decide, by who did: with a verdict, which is a status or ``edited``, and the same wide buckets
 
     waits.by.approved.48.ann
+    waits.looked.12.ann                      with its page open for so long before they approved
+
+All these are of what is there: cleanup takes its own off again. What Prometheus counts must never fall:
+
+    ever.asked.approval.3                    asked: kind, priority
+    ever.ended.interrupts.approved           ended
+    ever.took.approval.300                   answered by a person, within so many seconds and not within fewer
+    ever.microseconds.approval               the sum of these times
+    ever.late.approval, ever.unanswered.approval
 """
 
 import datetime as dt
@@ -29,12 +38,14 @@ from collections.abc import Iterable
 
 from reviews.lifecycle import Status
 
-WAITS = "waits."
+WAITS, EVER = "waits.", "ever."
 MICROSECOND = dt.timedelta(microseconds=1)
 TIMED = tuple(f"{WAITS}{matter}." for matter in ("kind", "day", "hour", "group"))
 LATE, UNANSWERED = f"{WAITS}late.", f"{WAITS}unanswered."
-BY, EDITED = f"{WAITS}by.", "edited"
+BY, EDITED, LOOKED = f"{WAITS}by.", "edited", f"{WAITS}looked."
 HOUR = dt.timedelta(hours=1) // MICROSECOND
+SECONDS = (5, 30, 60, 300, 900, 3_600, 14_400, 86_400, 604_800)
+"""The bounds of the times that are counted for good."""
 _LONG_BEFORE = dt.timedelta(days=-10_000)
 _FINENESS = 3  # binary digits after the first: 8 buckets an octave
 _WIDE = 2
@@ -43,12 +54,14 @@ _NAME_AT_MOST = 70  # characters of a group: a tally's name has room for a hundr
 
 def of_start(noun: str, kind: str, priority: int, created_at: dt.datetime) -> dict[str, int]:
     """Return what counts when an item has been asked."""
-    return {f"{noun}.asked.{kind}.{priority}.{created_at.astimezone(dt.UTC).date()}": 1}
+    asked = f"asked.{kind}.{priority}"
+    return {f"{noun}.{asked}.{created_at.astimezone(dt.UTC).date()}": 1, f"{EVER}{asked}": 1}
 
 
 def of_end(noun: str, status: str, ended_at: dt.datetime) -> dict[str, int]:
     """Return what counts when an item has ended."""
-    return {f"{noun}.ended.{status}.{ended_at.astimezone(dt.UTC).date()}": 1}
+    day = ended_at.astimezone(dt.UTC).date()
+    return {f"{noun}.ended.{status}.{day}": 1, f"{EVER}ended.{noun}.{status}": 1}
 
 
 def of_answer(
@@ -62,6 +75,8 @@ def of_answer(
         f"{WAITS}kind.{kind}.{second}": 1,
         f"{WAITS}day.{ended_at.date()}.{second}": 1,
         f"{WAITS}hour.{(ended_at - took).hour}.{second}": 1,
+        f"{EVER}took.{kind}.{_bound(took)}": 1,
+        f"{EVER}microseconds.{kind}": took // MICROSECOND,
         **{f"{WAITS}group.{second}.{name[:_NAME_AT_MOST]}": 1 for name in groups or [""]},
     }
 
@@ -75,13 +90,29 @@ def of_miss(
 ) -> dict[str, int]:
     """Return what counts besides when a person has answered too late, or nobody (*took* is None) in time."""
     promised, missed = (expires_at, UNANSWERED) if took is None else (due_at, LATE)
-    return {f"{missed}{kind}": 1} if promised and ended_at > promised else {}
+    if not promised or ended_at <= promised:
+        return {}
+    return {f"{missed}{kind}": 1, f"{EVER}{missed.removeprefix(WAITS)}{kind}": 1}
 
 
-def of_decision(status: str, is_edited: bool, took: dt.timedelta, by: str) -> dict[str, int]:
-    """Return what counts besides of who has answered."""
+def of_decision(
+    status: str, is_edited: bool, took: dt.timedelta, by: str, looked: dt.timedelta | None
+) -> dict[str, int]:
+    """Return what counts besides of who has answered, and how long they had *looked* at it."""
     verdict = EDITED if is_edited and status == Status.APPROVED else status
-    return {f"{BY}{verdict}.{wide_bucket(took)}.{_short(by)}": 1}
+    counts = {f"{BY}{verdict}.{wide_bucket(took)}.{_short(by)}": 1}
+    if looked is not None and status == Status.APPROVED:
+        counts[f"{LOOKED}{wide_bucket(looked)}.{_short(by)}"] = 1
+    return counts
+
+
+def lasting(counts: dict[str, int]) -> dict[str, int]:
+    """Return those of *counts* that stay when what they count is cleaned up."""
+    return {name: number for name, number in counts.items() if name.startswith(EVER)}
+
+
+def _bound(took: dt.timedelta) -> str:
+    return next((str(most) for most in SECONDS if took <= dt.timedelta(seconds=most)), "inf")
 
 
 def _short(name: str) -> str:

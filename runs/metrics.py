@@ -1,22 +1,22 @@
-"""`GET /metrics`: what is counted of runs, and how much waits, for Prometheus.
+"""`GET /metrics`: what is counted of runs and of items, for Prometheus.
 
 All of it is read from the database at the moment of asking: whichever process answers says the same.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import accumulate
 
 from django.http import HttpResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 from rest_framework.request import Request
 
 from agents.permissions import Access
 from agents.viewsets import CallerViewSet
 from events.counting import COUNTED, counts
-from reviews.models import INTERRUPTS, REQUESTS, VIEW
-from reviews.selectors import inbox
+from reviews.metrics import counter, of_items
+from reviews.models import VIEW
 from runs.figures import totals
 from runs.lifecycle import ACTIVE, FINAL
 from runs.models import Run
@@ -45,35 +45,25 @@ class Figures(Collector):
 
     def collect(self) -> Iterator[Metric]:
         counted = totals()
-        yield _counter(
+        yield counter(
             "hitl_runs_started", "Runs that agents started.", [], [((), counted.get("run.started", 0))]
         )
-        yield _counter("hitl_runs_paused", "Pauses by hand.", [], [((), counted.get("run.paused", 0))])
+        yield counter("hitl_runs_paused", "Pauses by hand.", [], [((), counted.get("run.paused", 0))])
         ends = [((status,), counted.get(f"run.{status}", 0)) for status in sorted(FINAL)]
-        yield _counter("hitl_runs_ended", "Runs that came to an end.", ["status"], ends)
+        yield counter("hitl_runs_ended", "Runs that came to an end.", ["status"], ends)
         yield _labelled(counted, "run.asked", "hitl_run_questions", "Stops for a person.", ["step"])
         yield _labelled(counted, "run.answered", "hitl_run_answers", "Answers.", ["step", "action"])
         labels = ["code", "step", "provider", "model"]
         yield _labelled(counted, "run.failure", "hitl_run_failures", "Failures of runs.", labels)
         yield _latency(counted)
         yield _runs()
-        yield _waiting()
-
-
-Sample = tuple[tuple[str, ...], int]
-
-
-def _counter(name: str, told: str, labels: list[str], samples: Iterable[Sample]) -> Metric:
-    family = CounterMetricFamily(name, told, labels=labels)
-    for values, count in samples:
-        family.add_metric(values, count)
-    return family
+        yield from of_items()
 
 
 def _labelled(counted: dict[str, int], prefix: str, name: str, told: str, labels: list[str]) -> Metric:
     """Return the tallies below *prefix* as one counter; the last label takes what is left of the name."""
     found = [(_split(name, prefix, len(labels)), count) for name, count in counted.items()]
-    return _counter(name, told, labels, [(values, n) for values, n in found if values][:SERIES_AT_MOST])
+    return counter(name, told, labels, [(values, n) for values, n in found if values][:SERIES_AT_MOST])
 
 
 def _split(name: str, prefix: str, parts: int) -> tuple[str, ...]:
@@ -100,13 +90,4 @@ def _runs() -> Metric:
     found = counts(Run.objects.filter(status=status) for status in sorted(ACTIVE))
     for status, count in zip(sorted(ACTIVE), found, strict=True):
         family.add_metric([status], count)
-    return family
-
-
-def _waiting() -> Metric:
-    told = f"What waits for a person, up to {COUNTED:,}."
-    family = GaugeMetricFamily("hitl_items_waiting", told, labels=["kind"])
-    found = counts(inbox().filter(kind__in=kinds) for kinds in (INTERRUPTS, REQUESTS))
-    for kind, count in zip(("interrupt", "request"), found, strict=True):
-        family.add_metric([kind], count)
     return family

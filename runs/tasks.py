@@ -2,8 +2,9 @@
 
 from celery import shared_task
 
-from events import jobs
+from events import jobs, retention
 from runs import advance, services
+from runs.retention import still_there
 
 
 @shared_task
@@ -28,3 +29,9 @@ def wake_answered_runs() -> None:
 def cleanup_runs() -> None:
     """Daily: delete the runs that ended long ago, and files of sessions; the record stays."""
     jobs.once("cleanup_runs", services.cleanup, every=86_400, lease=3_600)
+
+
+@shared_task
+def shorten_record() -> None:
+    """Daily: let go of what the record has held long enough, but of nothing about what is still there."""
+    jobs.once("shorten_record", lambda: retention.let_go(still_there), every=86_400, lease=3_600)

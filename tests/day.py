@@ -46,7 +46,8 @@ import datetime as dt, json
 from django.db.models import F
 from django.utils import timezone
 from agents.models import Agent, Key
-from events.models import Event
+from events.log import CHAINED, digest
+from events.models import Event, Stream
 from reviews import recount
 from reviews.models import ReviewItem
 from runs.models import Checkpoint, Run, StepEvent
@@ -77,6 +78,13 @@ for run in Run.objects.all():
     Checkpoint.objects.filter(run=run).exclude(settled_at=None).update(opened_at=F("opened_at") - asked)
 Key.objects.filter(agent__owner=None).exclude(agent=None).delete()
 Agent.objects.filter(owner=None).delete()
+
+for stream in Stream.objects.all():  # the record is what it would have been
+    head = ""
+    for event in Event.objects.filter(stream=stream.name).order_by("position"):
+        head = digest(head, tuple(getattr(event, name) for name in CHAINED))
+        Event.objects.filter(pk=event.pk).update(hash=head)
+    Stream.objects.filter(pk=stream.pk).update(head_hash=head)
 """
 LARGE = {
     "name": "Large transfers", "pattern": "transfer", "when": "args.amount > 1000", "require_approval": True,
@@ -122,12 +130,13 @@ class Day:
         self.moved[made] = (0, minutes)
         return made
 
-    def past(self, days: int, minutes: int, who: str, verb: str, ask: dict[str, Any], **body: Any) -> None:
-        """Have something asked and decided *days* ago, after *minutes*."""
+    def past(self, days: int, minutes: int, who: str, verb: str, ask: dict[str, Any], **body: Any) -> str:
+        """Have something asked and decided *days* ago, after *minutes*; return its id."""
         made = self.ask(ask.pop("agent"), **ask)
         kind = "requests" if made.startswith("har_") else "interrupts"
         self.say(who, f"/{kind}/{made}/{verb}", **body)
         self.moved[made] = (days, minutes)
+        return made
 
 
 def live_through(server: LiveServer, service: str) -> Day:
@@ -176,8 +185,9 @@ def _decided_before(day: Day) -> None:
             day.past(days, minutes, who, "reject", ask, reason="Not before the freeze is over.")
         elif number % 12 == 6:
             fewer = {**ask["tool_args"], "amount": 20.0}
-            day.past(
-                days, minutes, who, "approve", ask, modifications=fewer, comment="The voucher comes off."
+            words = "The voucher comes off."
+            day.ids["edited"] = day.past(
+                days, minutes, who, "approve", ask, modifications=fewer, comment=words
             )
         else:
             notes = ("", "Checked against the shop.", "", "Go ahead.")

@@ -1,19 +1,27 @@
-"""`/metrics`: what Prometheus reads of runs, and who may have it read."""
+"""`/metrics`: what Prometheus reads of runs and of items, and who may have it read."""
 
+import datetime as dt
 import json
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db.models.functions import Now
 from prometheus_client.parser import text_string_to_metric_families
 
 from agents import keys
+from events import log
+from events.clock import database_now
 from events.models import Tally
+from interrupts import services
+from reviews import recount, tallies
+from reviews import services as reviews
+from reviews.models import ReviewItem
 from runs.models import Run
 from tests.conftest import Door
 from tests.providers import HTTPService, Trouble
 from tests.runs import answer, go_on, resize, start
-from tests.steps import Enter, problem
+from tests.steps import Enter, let_deadline_pass, problem
 
 
 @pytest.fixture
@@ -82,6 +90,57 @@ def test_buckets_add_up_and_the_slowest_are_in_the_last(prometheus: Door) -> Non
     assert found["hitl_run_answer_seconds_sum api_call"] == 999
 
 
+def test_what_happens_to_items_is_told(agent: Door, as_ann: Door, prometheus: Door) -> None:
+    for _ in range(2):
+        as_ann.post_json(f"/interrupts/{agent.ask()['id']}/approve")
+    as_ann.post_json(
+        f"/requests/{agent.need(request_type='account_creation')['id']}/reject", {"reason": "No."}
+    )
+    late, missed = agent.ask(), agent.ask(priority="critical")
+    ReviewItem.objects.filter(pk=late["id"]).update(due_at=Now() - dt.timedelta(minutes=1))
+    as_ann.post_json(f"/interrupts/{late['id']}/approve")
+    let_deadline_pass(missed["id"])
+    services.expire_overdue()
+
+    found = scraped(prometheus)
+
+    assert found["hitl_items_asked_total approval medium"] == 3
+    assert found["hitl_items_asked_total approval critical"] == 1
+    assert found["hitl_items_ended_total interrupt approved"] == 3
+    assert found["hitl_items_ended_total interrupt expired"] == 1
+    assert found["hitl_items_ended_total request rejected"] == 1
+    assert found["hitl_items_late_total approval"] == 1
+    assert found["hitl_items_unanswered_total approval"] == 1
+    assert found["hitl_item_answer_seconds_count approval"] == 3
+    assert found["hitl_item_answer_seconds_count account_creation"] == 1
+
+
+def test_answers_lie_in_the_buckets_that_they_took(prometheus: Door) -> None:
+    seconds = (0, 5, 6, 60, 61, 3_600, 3_601, 800_000)
+    with log.unit_of_work():
+        for took in map(dt.timedelta, [0] * len(seconds), seconds):
+            log.count("janitor", tallies.of_answer("interrupts", "input", took, database_now(), ()))
+
+    found = scraped(prometheus)
+
+    within = {name.split()[-1]: n for name, n in found.items() if "item_answer_seconds_bucket" in name}
+    assert within == {
+        "5.0": 2, "30.0": 3, "60.0": 4, "300.0": 5, "900.0": 5, "3600.0": 6, "14400.0": 7,
+        "86400.0": 7, "604800.0": 7, "+Inf": 8,
+    }  # fmt: skip
+    assert found["hitl_item_answer_seconds_sum input"] == sum(seconds)
+
+
+def test_what_is_counted_never_falls(agent: Door, as_ann: Door, prometheus: Door) -> None:
+    as_ann.post_json(f"/interrupts/{agent.ask()['id']}/approve")
+    before = scraped(prometheus)
+
+    assert reviews.cleanup(0) == 1
+
+    assert scraped(prometheus) == before
+    assert not recount.differences(lambda done: None)
+
+
 def test_a_model_with_colons_is_one_label(prometheus: Door) -> None:
     name = 'run.failure:provider_error:api_call:replicate:me/"x":5c7d*'
     Tally.objects.create(stream="janitor", name=name, count=3)
@@ -105,8 +164,9 @@ def test_the_number_of_queries_is_the_same_for_one_run_and_for_many(
     for count in (1, 9):
         for _ in range(count):
             start(agent, run_input={"tool": "http"})
-        # the key, its owner, the owner's permissions (2), the tallies, 4 kinds of run, 2 kinds of item
-        with django_assert_num_queries(7):
+        # the key, its owner, the owner's permissions (2), the tallies of runs, 4 kinds of run, the tallies of
+        # items, 2 kinds of item
+        with django_assert_num_queries(8):
             scraped(prometheus)
     assert Run.objects.count() == 10
 

@@ -148,11 +148,11 @@ def test_it_costs_the_same_however_much_happened(
     agent: Door, as_ann: Door, as_carol: Door, django_assert_num_queries: Any
 ) -> None:
     pk = approve(agent, as_ann)
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         as_carol.get(page(pk))
     for number in range(5):
         as_ann.post_json(f"/interrupts/{pk}/comments", {"body": f"Seen {number}"})
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         as_carol.get(page(pk))
 
 

@@ -235,7 +235,7 @@ def test_what_an_older_version_left_is_counted_when_migrating(
     ReviewItem.objects.update(response_time=Value(None, DurationField()))
 
     import_module("reviews.migrations.0004_response_time").fill(apps, None)
-    import_module("reviews.migrations.0008_response_times").count(apps, None)
+    import_module("reviews.migrations.0010_looked_time").count(apps, None)
 
     assert_exact(as_ann.get_json("/statistics").json(), ReviewItem.objects.all())
 

@@ -164,7 +164,10 @@ def of_misses(found: dict[str, Miss]) -> Chart:
 def of_people(found: dict[str, Person]) -> list[Chart]:
     """Return the charts of how each person decides: which way, how soon, and what nobody can have read."""
     words = {status.value: STATUSES[status][1] for status in _VERDICTS} | {EDITED: _("Approved with edits")}
-    quick, approved = (sum(getattr(one, name) for one in found.values()) for name in ("quick", "approved"))
+    quick, glances, approved = (
+        sum(getattr(one, name) for one in found.values()) for name in ("quick", "glances", "approved")
+    )
+    seconds = {"seconds": QUICK_SECONDS}
     return [
         Chart(
             name="verdicts",
@@ -188,29 +191,65 @@ def of_people(found: dict[str, Person]) -> list[Chart]:
             _("Decided by"),
             {name: one.wait for name, one in found.items()},
         ),
+        _chart_of_waits(
+            "looked",
+            "across",
+            _("With the page open before approving"),
+            _("Decided by"),
+            {name: one.looked for name, one in found.items()},
+            says=_("Of what was approved by the API it is not known."),
+        ),
         Chart(
             name="quick",
             shape="across",
             unit="count",
             title=_("Too quick to have been read"),
-            says=_("%(quick)d of %(approved)d approvals came within %(seconds)d seconds of the question.")
-            % {"quick": quick, "approved": approved, "seconds": QUICK_SECONDS},
+            says=_(
+                "Of %(approved)d approvals %(quick)d came within %(seconds)d seconds of the question, and for"
+                " %(glances)d the page was open no longer."
+            )
+            % {"quick": quick, "glances": glances, "approved": approved, **seconds},
             first=_("Decided by"),
-            series=[("quick", _("Approved within %(seconds)d seconds") % {"seconds": QUICK_SECONDS})],
-            rows=[(name, [_share(one.quick, one.approved)]) for name, one in found.items()],
+            series=[
+                ("quick", _("Within %(seconds)d seconds of the question") % seconds),
+                ("glances", _("Page open for less than %(seconds)d seconds") % seconds),
+            ],
+            rows=[
+                (name, [_share(one.quick, one.approved), _share(one.glances, one.approved)])
+                for name, one in found.items()
+            ],
         ),
     ]
 
 
+def of_held(found: dict[str, int]) -> Chart:
+    """Return the chart of who has claimed how much now."""
+    return Chart(
+        name="held",
+        shape="across",
+        unit="count",
+        title=_("Claimed now"),
+        says=_("%(count)d items are claimed.") % {"count": sum(found.values())},
+        first=_("Claimed by"),
+        series=[("waiting", _("Claimed"))],
+        rows=[(name, [_count(number)]) for name, number in found.items()],
+    )
+
+
 def _chart_of_waits(
-    name: str, shape: str, title: str, first: str, waits: dict[Any, Wait | None] | dict[Any, Wait]
+    name: str,
+    shape: str,
+    title: str,
+    first: str,
+    waits: dict[Any, Wait | None] | dict[Any, Wait],
+    says: str = "",
 ) -> Chart:
     return Chart(
         name=name,
         shape=shape,
         unit="seconds",
         title=title,
-        says=_says_of_slowest(waits),
+        says=says or _says_of_slowest(waits),
         first=first,
         series=[(MEDIAN, _("Median")), (P95, _("95 of 100 within"))],
         rows=[

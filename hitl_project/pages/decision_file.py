@@ -3,10 +3,7 @@
 It is read in parts and sent as it is read, so that its length costs no memory and nobody else a wait.
 """
 
-import csv
-import re
 from collections.abc import AsyncIterator, Iterator
-from io import StringIO
 from typing import Any
 
 import orjson
@@ -17,6 +14,7 @@ from events.clock import iso
 from events.export import COLUMNS
 from events.models import Event
 from hitl_project.pages.decisions import Decision, older
+from hitl_project.pages.spreadsheet import MARK, cell, written
 from reviews.models import Priority
 
 PART = 50
@@ -27,17 +25,13 @@ HEADER = (
     *("seconds", "arguments", "final_arguments", "answer"),
 )
 IN_JSON = {"arguments", "final_arguments", "answer"}
-# What a spreadsheet would take for a formula, in the wide forms of East Asian scripts as well.
-_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
-# Where the comma is a decimal sign, a spreadsheet ends a cell at a semicolon, whatever the quotes say.
-_ENDS_OF_CELLS = re.compile(r"([;\t\r\n])")
 
 
 def as_csv(matching: Q) -> Iterator[bytes]:
     """Give the file in parts: UTF-8 with the mark that spreadsheets know it by, then line by line."""
-    yield "\ufeff".encode() + _written([HEADER])
+    yield MARK + written([HEADER])
     for found in _parts(matching):
-        yield _written([_row(decision) for decision in found])
+        yield written([_row(decision) for decision in found])
 
 
 def as_json_lines(matching: Q) -> Iterator[bytes]:
@@ -98,24 +92,10 @@ def _line(decision: Decision) -> list[Any]:
 
 def _row(decision: Decision) -> list[Any]:
     return [
-        _cell(_json(value) if name in IN_JSON else value)
+        cell(_json(value) if name in IN_JSON else value)
         for name, value in zip(HEADER, _line(decision), strict=True)
     ]
 
 
 def _json(value: Any) -> str:
     return "" if value is None else orjson.dumps(value).decode().replace(";", r"\u003b")
-
-
-def _cell(value: Any) -> Any:
-    """Defuse what a spreadsheet would carry out, in whatever it takes for a cell of its own."""
-    if not isinstance(value, str):
-        return value
-    pieces = _ENDS_OF_CELLS.split(value)
-    return "".join(f"'{piece}" if _FORMULA.match(piece) else piece for piece in pieces)
-
-
-def _written(lines: Any) -> bytes:
-    text = StringIO()
-    csv.writer(text).writerows(lines)
-    return text.getvalue().encode()

@@ -16,11 +16,12 @@ from events import log
 from events.keyset import PLACES
 from events.models import SYSTEM
 from hitl_project.pages import charts
+from hitl_project.pages.chart_file import as_csv as figures_as_csv
 from hitl_project.pages.decision_file import as_csv, as_json_lines, off_the_loop
 from hitl_project.pages.decisions import PAGE, Filters
 from hitl_project.pages.decisions import page as decisions_on
 from reviews.models import VIEW
-from reviews.oversight import PEOPLE_SHOWN, QUICK_SECONDS, people
+from reviews.oversight import PEOPLE_SHOWN, QUICK_SECONDS, held, people
 from reviews.waits import agents, misses, waits
 
 AUDIT = "events.view_event"
@@ -63,14 +64,11 @@ def export(site: Any, request: HttpRequest) -> StreamingHttpResponse:
     filters = Filters(request.GET)
     pieces = write(filters.matching)
     asked = {name: str(value) for name, value in filters.cleaned_data.items() if value}
-    with log.unit_of_work():
-        told = {"format": wanted, "filters": asked}
-        log.record(SYSTEM, "hitl.record.exported", "decisions", actor=operator(request).actor, data=told)
+    _exported(request, "decisions", format=wanted, filters=asked)
     response = StreamingHttpResponse(
         off_the_loop(pieces) if isinstance(request, ASGIRequest) else pieces, content_type=content_type
     )
-    today = timezone.localdate().isoformat()
-    response["Content-Disposition"] = f'attachment; filename="decisions-{today}.{wanted}"'
+    response["Content-Disposition"] = _attachment("decisions", wanted)
     return response
 
 
@@ -81,26 +79,46 @@ def response_times(site: Any, request: HttpRequest) -> HttpResponse:
     shown = [*charts.of_waits(found), charts.of_agents(agents())] if found else []
     if missed:
         shown.append(charts.of_misses(missed))
-    context = {
-        **site.each_context(request),
-        "title": _("Response times"),
-        "charts": shown,
-    }
+    if "csv" in request.GET.getlist("format"):
+        return _figures_file(request, "response-times", shown)
+    context = {**site.each_context(request), "title": _("Response times"), "charts": shown}
     return TemplateResponse(request, "hitl/response_times.html", context)
 
 
 def oversight(site: Any, request: HttpRequest) -> HttpResponse:
     """Show how each person decides, to who looks after the record."""
     _must_be_allowed(request, AUDIT)
-    found = people()
+    found, claims = people(), held()
+    shown = charts.of_people(found) if found else []
+    if claims:
+        shown.append(charts.of_held(claims))
+    if "csv" in request.GET.getlist("format"):
+        return _figures_file(request, "oversight", shown)
     context = {
         **site.each_context(request),
         "title": _("Oversight"),
-        "charts": charts.of_people(found) if found else [],
+        "charts": shown,
         "shown": PEOPLE_SHOWN,
         "seconds": QUICK_SECONDS,
     }
     return TemplateResponse(request, "hitl/oversight.html", context)
+
+
+def _figures_file(request: HttpRequest, name: str, shown: list[charts.Chart]) -> HttpResponse:
+    """Return the figures of the page as a file, and record who has taken them along."""
+    _exported(request, name, format="csv")
+    response = HttpResponse(figures_as_csv(shown), content_type=FILES["csv"][0])
+    response["Content-Disposition"] = _attachment(name, "csv")
+    return response
+
+
+def _exported(request: HttpRequest, what: str, **told: Any) -> None:
+    with log.unit_of_work():
+        log.record(SYSTEM, "hitl.record.exported", what, actor=operator(request).actor, data=told)
+
+
+def _attachment(name: str, ending: str) -> str:
+    return f'attachment; filename="{name}-{timezone.localdate().isoformat()}.{ending}"'
 
 
 def _must_be_allowed(request: HttpRequest, permission: str = VIEW) -> None:

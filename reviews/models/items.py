@@ -77,7 +77,8 @@ class ReviewItem(Subject):
 
     ``agent`` is whose key asked: access goes by it. ``agent_name`` is a label of the agent's own choosing.
     ``content_hash`` is SHA-256 over what a human is asked to judge, and changes only with ``revision``.
-    ``response_time`` is how long a person took to answer; nobody else's ending has one.
+    ``response_time`` is how long a person took to answer; nobody else's ending has one. ``looked_time`` is
+    how long they had its page open, where they decided there.
 
     ``policy`` is the policy in force, as it read when it was asked (see :mod:`reviews.policies`); ``stage``
     counts its stages from 0, and ``reviewers`` are the groups that may answer now (none: whoever may decide).
@@ -126,6 +127,7 @@ class ReviewItem(Subject):
     changes_requested_at = models.DateTimeField(null=True, blank=True)
     resolved_by = models.CharField(max_length=255, blank=True)
     response_time = models.DurationField(null=True, blank=True, editable=False)
+    looked_time = models.DurationField(null=True, blank=True, editable=False)
     consumed_at = models.DateTimeField(null=True, blank=True)
     leased_until = models.DateTimeField(null=True, blank=True)
     outcome = models.CharField(max_length=16, blank=True, choices=Outcome)
@@ -249,7 +251,7 @@ class ReviewItem(Subject):
         ended |= tallies.of_miss(self.kind, took, ended_at, self.due_at, self.expires_at)
         if took is None:
             return ended
-        ended |= tallies.of_decision(self.status, self.is_edited, took, self.resolved_by)
+        ended |= tallies.of_decision(self.status, self.is_edited, took, self.resolved_by, self.looked_time)
         return ended | tallies.of_answer(noun, self.kind, took, ended_at, self.reviewers)
 
 

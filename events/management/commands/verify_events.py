@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from events.export import prove
-from events.verification import Broken, checkpoint, verify
+from events.verification import Broken, TooOld, beginnings, checkpoint, verify
 
 
 class Command(BaseCommand):
@@ -21,6 +21,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--checkpoint", type=Path, help="a file that --write-checkpoint made earlier")
         parser.add_argument("--write-checkpoint", type=Path, help="where to keep the heads as they are now")
+        parser.add_argument(
+            "--write-beginning", type=Path, help="where to keep what the record goes on from, for --goes-on"
+        )
         parser.add_argument("--file", type=Path, help="prove what export_events wrote, not the database")
         parser.add_argument("--stream", default="", help="the only stream that the file is of")
         parser.add_argument(
@@ -40,11 +43,14 @@ class Command(BaseCommand):
                     self.stderr.write(f"\r{done:>12,} of {total:,} events  {stream[:40]:<40}", ending="")
         except Broken as fault:
             raise CommandError(f"The record was altered. {fault}") from None
+        except TooOld as problem:
+            raise CommandError(str(problem)) from None
         finally:
             if sys.stderr.isatty():
                 self.stderr.write("")
-        if options["write_checkpoint"]:
-            options["write_checkpoint"].write_text(json.dumps(checkpoint(), indent=2) + "\n")
+        for option, heads in (("write_checkpoint", checkpoint), ("write_beginning", beginnings)):
+            if options[option]:
+                options[option].write_text(json.dumps(heads(), indent=2) + "\n")
         self.stdout.write(f"{count:,} events, every chain whole.")
 
     def _prove(

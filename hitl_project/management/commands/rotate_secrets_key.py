@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from events.sealing import present_version
 from hitl_project.environment import new_key, prepend_key
 from requests_app import secrets
 
@@ -44,7 +45,7 @@ class Command(BaseCommand):
                 self.stderr.write(f"\r{changed + unreadable:>12,} of {total:,} answers", ending="")
         if sys.stderr.isatty():
             self.stderr.write("")
-        version = secrets.present_version()
+        version = present_version()
         if unreadable:
             raise CommandError(
                 f"{changed:,} answers rewrapped; {unreadable:,} cannot be read: their key is not in"
