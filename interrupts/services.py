@@ -296,7 +296,7 @@ def _decide(
         by,
         interrupt_id=interrupt.pk,
         tool=interrupt.tool_name,
-        arguments=redacted(interrupt.final_arguments),
+        arguments=redacted(interrupt.final_arguments, interrupt.policy.get("redact", ())),
     )
 
 

@@ -29,7 +29,7 @@ from reviews.models.policies import ANYTHING, INTERRUPT, REQUEST
 
 SECONDS = 0.25
 """What the conditions that one call is held against may take together, of the processor."""
-IN_FORCE = ("id", "name", "version", "note", "approval_message", "high_risk", "business_hours")
+IN_FORCE = ("id", "name", "version", "note", "approval_message", "high_risk", "business_hours", "redact")
 """What of a policy an item keeps, beside the stages and what else follows from it."""
 _VARIATION_SELECTOR = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 

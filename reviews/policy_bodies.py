@@ -33,6 +33,13 @@ ESCALATION: Schema = {
     "maxItems": 8,
     "description": "Which groups are asked besides, one after another; each `after` the step before it.",
 }
+REDACT: Schema = {
+    "type": "array",
+    "items": {**NOT_BLANK, "maxLength": 100},
+    "maxItems": 50,
+    "uniqueItems": True,
+    "description": "Arguments that no log repeats, by name, at whatever depth.",
+}
 _PATTERN: Schema = {**NOT_BLANK, "maxLength": 255, "description": "A glob; case does not matter."}
 _FIELDS: dict[str, Schema] = {
     "name": {**NOT_BLANK, "maxLength": 100},
@@ -67,6 +74,7 @@ _FIELDS: dict[str, Schema] = {
     "remind_after": {**_SECONDS, "type": ["integer", "null"]},
     "escalation": ESCALATION,
     "business_hours": {"type": "boolean", "default": False},
+    "redact": REDACT,
 }
 _EXAMPLE = {
     "name": "Deletions",

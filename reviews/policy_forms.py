@@ -58,6 +58,17 @@ class DurationField(forms.CharField):
         return seconds
 
 
+class NamesField(forms.CharField):
+    """Take names as people type them, separated by commas."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return ", ".join(value) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> Any:
+        names = (name.strip() for name in super().clean(value).split(","))
+        return list(dict.fromkeys(name for name in names if name))
+
+
 class StageForm(forms.Form):
     """Take one stage; a row in which nothing is written is none."""
 
@@ -184,6 +195,12 @@ class PolicyForm(forms.Form):
         label=gettext_lazy("Count business hours only"),
         required=False,
         help_text=gettext_lazy("For reminders, due times and escalation; the deadline runs on."),
+    )
+    redact = NamesField(
+        label=LABELS["redact"],
+        required=False,
+        max_length=5_000,
+        help_text=gettext_lazy("Names of arguments, separated by commas: customer, iban."),
     )
     sla_low = DurationField(label=gettext_lazy("Low"))
     sla_medium = DurationField(label=gettext_lazy("Medium"))

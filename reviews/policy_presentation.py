@@ -42,6 +42,7 @@ LABELS = {
     "remind_after": gettext_lazy("Remind after"),
     "escalation": gettext_lazy("Escalation"),
     "business_hours": gettext_lazy("Business hours"),
+    "redact": gettext_lazy("Kept out of logs"),
 }
 DECISIONS = {
     PolicyDecision.ASK: ("question", gettext_lazy("asks")),

@@ -21,7 +21,7 @@ CHANGED = "hitl.policy.changed"
 FIELDS = (
     "name", "priority", "is_active", "kind", "pattern", "agent_pattern", "when", "decision", "note",
     "approval_message", "reviewers", "required_approvals", "stages", "high_risk", "expires_in", "on_timeout",
-    "sla", "remind_after", "escalation", "business_hours",
+    "sla", "remind_after", "escalation", "business_hours", "redact",
 )  # fmt: skip
 """What may be said of a policy."""
 

@@ -1,4 +1,4 @@
-"""Take out of arguments what a log must not keep: what is called like a secret, or looks like one.
+"""Take out of arguments what a log must not keep: what is called or looks like a secret, or a policy names.
 
 A log is read by more people than the record, and kept elsewhere. So what remains is short, too: enough to
 know which call it was.
@@ -26,27 +26,33 @@ _LOOKS = re.compile(
 )
 
 
-def redacted(arguments: Any) -> Any:
-    """Return *arguments* without secrets, cut to what fits a line; a mark where even that is too long."""
-    found = _redacted(arguments, DEPTH_LIMIT)
+def redacted(arguments: Any, named: Iterable[str] = ()) -> Any:
+    """Return *arguments* without secrets and what is *named*, at whatever depth, cut to what fits a line.
+
+    A mark stands where even that is too long.
+    """
+    found = _redacted(arguments, frozenset(name.casefold() for name in named), DEPTH_LIMIT)
     return found if len(orjson.dumps(found)) <= SIZE_LIMIT else CUT
 
 
-def _redacted(value: Any, depth: int) -> Any:
+def _redacted(value: Any, named: frozenset[str], depth: int) -> Any:
     match value:
         case str():
             return GONE if _LOOKS.search(value) else _short(value)
         case dict() | list() if not depth:
             return CUT
         case dict():
-            return {_short(name): _of(name, inner, depth) for name, inner in _first(value.items())}
+            return {
+                _short(name): GONE if _is_secret(name, named) else _redacted(inner, named, depth - 1)
+                for name, inner in _first(value.items())
+            }
         case list():
-            return [_redacted(inner, depth - 1) for inner in _first(value)]
+            return [_redacted(inner, named, depth - 1) for inner in _first(value)]
     return value
 
 
-def _of(name: str, value: Any, depth: int) -> Any:
-    return GONE if _NAMES.search(name) else _redacted(value, depth - 1)
+def _is_secret(name: str, named: frozenset[str]) -> bool:
+    return name.casefold() in named or _NAMES.search(name) is not None
 
 
 def _short(text: str) -> str:

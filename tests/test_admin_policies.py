@@ -211,6 +211,15 @@ def test_a_form_that_no_page_sends_is_answered(as_ada: Door, broken: dict[str, s
     assert answer.status_code == (302 if "-1" in broken.values() else 200)
 
 
+def test_names_for_the_log_are_typed_with_commas_and_shown_so_again(as_ada: Door) -> None:
+    add(as_ada, redact=" customer, iban,customer,, ")
+
+    policy = Policy.objects.get()
+    assert policy.redact == ["customer", "iban"]
+    assert 'value="customer, iban"' in as_ada.get(f"{PAGES}{policy.pk}/change/").content.decode()
+    assert errors_of(add(as_ada, name="Long", redact="n" * 101))["redact"]
+
+
 def test_what_the_service_refuses_is_said_beside_its_field(as_ada: Door, join: Join, ann: User) -> None:
     join("finance", ann)
     add(as_ada, name="Taken")

@@ -214,6 +214,17 @@ def test_a_log_line_has_the_final_arguments_without_secrets(agent: Door, as_ann:
     assert line["arguments"] == {"amount": 40, "api_key": "[redacted]"}
 
 
+def test_a_policy_names_what_no_log_repeats_and_the_record_has_it_all(
+    agent: Door, as_ann: Door, make_policy: MakePolicy
+) -> None:
+    make_policy(pattern="refund", redact=["Customer", "iban_of"])
+    with capture_logs() as said:
+        pk = approve(agent, as_ann, modifications={"to": [{"customer": "canary"}], "iban_of": 7, "n": 1})
+    (line,) = [line for line in said if line["event"] == "decision"]
+    assert line["arguments"] == {"to": [{"customer": "[redacted]"}], "iban_of": "[redacted]", "n": 1}
+    assert "canary" in Event.objects.get(subject_id=pk, type="hitl.interrupt.approved").data
+
+
 @pytest.mark.parametrize(
     "secret",
     [

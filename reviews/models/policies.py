@@ -46,6 +46,7 @@ class Policy(models.Model):
     are seconds; ``sla`` has them by the item's priority. ``stages`` are
     ``[{"name", "reviewers", "required_approvals"}]``; without any, ``reviewers`` and ``required_approvals``
     are the only one. ``escalation`` is ``[{"to", "after"}]``: which group is asked besides, and when.
+    ``redact`` names arguments that no log repeats.
     """
 
     id = models.CharField(primary_key=True, max_length=32, default=policy_id, editable=False)
@@ -69,6 +70,7 @@ class Policy(models.Model):
     remind_after = models.PositiveIntegerField(null=True, blank=True)
     escalation: Any = models.JSONField(default=list, blank=True)
     business_hours = models.BooleanField(default=False)
+    redact: Any = models.JSONField(default=list, blank=True)
     version = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(db_default=Now(), editable=False)
