@@ -6,39 +6,17 @@ from typing import Any
 
 import httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests import desk as at
 from tests import live
-from tests.desk import Ask, Log, connected, is_accessible_and_fits, log_in, press, row_of
+from tests.desk import Ask, Log, connected, is_accessible_and_fits, press, row_of
 from tests.live import LiveServer, Operator
 
 server, key = live.server, live.key
 password, log, desk, ask = at.password, at.log, at.desk, at.ask
 LIST = "/admin/interrupts/interrupt/"
 POLICIES = "/admin/reviews/policy/"
-MAKE_RULES = """
-import datetime as dt
-from django.contrib.auth.models import Group, User
-from django.utils import timezone
-from agents.callers import Caller
-from reviews import policy_services
-from reviews.models import Delegation
-
-cleo, dan = (User.objects.create_user(name, is_staff=True) for name in ("cleo", "dan"))
-for person in (cleo, dan):
-    person.groups.set([Group.objects.get(name="reviewer"), Group.objects.get_or_create(name="finance")[0]])
-now, day = timezone.now(), dt.timedelta(days=1)
-Delegation.objects.create(absent=cleo, substitute=dan, starts_at=now - day, ends_at=now + day, note="Holiday")
-made = policy_services.create_policy(
-    Caller("user:ada", "ada"), name="Large refunds", pattern="large_refund", when="args.amount > 100",
-    stages=[{"reviewers": ["finance"], "required_approvals": 2}], high_risk=True, expires_in=14_400,
-    escalation=[{"to": "administrator", "after": 3_600}], sla={"high": 3_600}, priority=10,
-)
-policy_services.create_policy(Caller("user:ada", "ada"), name="Off", pattern="x", is_active=False)
-print(made.pk)
-"""
 CALL: dict[str, Any] = {"tool_name": "delete_file", "tool_args": {"path": "/srv/old.csv", "days": 90}}
 HOSTILE = "Harmless \u202egpj.exe\u202c <script>document.title = 'owned'</script><img src=x onerror=alert(1)>"
 
@@ -59,21 +37,6 @@ def status(server: LiveServer, key: str) -> Callable[[dict[str, Any]], dict[str,
     return read
 
 
-@pytest.fixture(scope="module")
-def rules(server: LiveServer) -> list[str]:
-    """The pages of policies and of the people behind them, each with something on it."""
-    pk = server.manage("shell", "-v", "0", "-c", MAKE_RULES).split()[-1]
-    own = [f"{POLICIES}{pk}/{page}/" for page in ("change", "history", "delete")]
-    others = ("reviews/grant/", "reviews/delegation/", "reviews/delegation/add/")
-    return [
-        POLICIES,
-        f"{POLICIES}add/",
-        f"{POLICIES}reviewers/",
-        *own,
-        *(f"/admin/{path}" for path in others),
-    ]
-
-
 def open_item(page: Page, server: LiveServer, asked: dict[str, Any]) -> None:
     page.goto(f"{server.url}{LIST}{asked['id']}/change/")
 
@@ -81,60 +44,17 @@ def open_item(page: Page, server: LiveServer, asked: dict[str, Any]) -> None:
 # -- The policy and the look ----------------------------------------------------------------------------
 
 
-def test_no_page_breaks_the_policy_and_the_socket_opens(
-    desk: Page, server: LiveServer, ask: Ask, log: Log, rules: list[str]
+def test_the_socket_opens_on_every_live_page_under_the_policy(
+    desk: Page, server: LiveServer, ask: Ask, log: Log
 ) -> None:
     asked = ask(**CALL)
-    pages = [
-        "/admin/", LIST, f"{LIST}?state=decided", f"{LIST}{asked['id']}/change/", "/admin/agents/agent/",
-        "/admin/agents/agent/add/", "/admin/agents/key/", "/admin/agents/key/add/", "/admin/events/event/",
-        "/admin/auth/user/", "/admin/auth/user/add/", "/admin/password_change/",
-        "/admin/django_celery_beat/periodictask/", *rules,
-    ]  # fmt: skip
-    for path in pages:
+    for path in ("/admin/", LIST, f"{LIST}?state=decided", f"{LIST}{asked['id']}/change/"):
         desk.goto(f"{server.url}{path}")
-        desk.wait_for_load_state("networkidle")
-        if path.startswith((LIST, "/admin/?")) or path == "/admin/":
-            connected(desk)
+        connected(desk)
     desk.get_by_text("ada").first.click()
     press(desk, "Log out")
 
     assert log == []
-
-
-@pytest.mark.parametrize("width", [1440, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_list_and_decision_page_are_accessible_and_fit(
-    browser: Browser,
-    server: LiveServer,
-    password: str,
-    ask: Ask,
-    rules: list[str],
-    scheme: Any,
-    width: int,
-) -> None:
-    ask(**CALL, priority="high")
-    asked = ask(
-        reason="Refund 100 EUR " + "very " * 30,
-        tool_name="refund",
-        tool_args={"amount": 100000, "script": "echo\n" * 60, "deep": {"a": [1]}},
-        priority="critical",
-        allowed_decisions=["approve", "edit", "respond", "reject"],
-        type="feedback",
-    )
-    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 844})
-    page = context.new_page()
-    page.goto(f"{server.url}/admin/login/")
-    found = Axe().run(page).generate_report() if Axe().run(page).violations_count else ""
-    assert not found
-    log_in(page, server, password)
-    shown = ("/admin/", LIST, f"{LIST}?q=nothing-of-the-kind", f"{LIST}{asked['id']}/change/")
-    for path in (*shown, *rules, f"/admin/reviews/policy/add/?item={asked['id']}"):
-        page.goto(f"{server.url}{path}")
-        for fold in page.locator("details.fold, details.edit").all():
-            fold.locator("summary").first.click()
-        is_accessible_and_fits(page)
-    context.close()
 
 
 # -- Deciding -------------------------------------------------------------------------------------------

@@ -113,8 +113,6 @@ def test_no_page_of_runs_breaks_the_policy_and_the_socket_opens(
     assert log == []
 
 
-@pytest.mark.parametrize("width", [1440, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_runs_are_accessible_and_fit(
     browser: Browser,
     server: LiveServer,
@@ -122,8 +120,6 @@ def test_runs_are_accessible_and_fit(
     password: str,
     begin: Begin,
     ann: Operator,
-    scheme: Any,
-    width: int,
 ) -> None:
     waits = begin(session_id="a-rather-long-session-" * 6, user_id=HOSTILE)
     asked = stands(agent, waits, "awaiting_human")["approval_id"]
@@ -134,7 +130,7 @@ def test_runs_are_accessible_and_fit(
     done, failed = begin("completed", "auto"), begin("failed", "auto", run_input=CHAT)
     missing, paused = begin(run_input={**CHAT, "prompt": ""}), begin()
     agent.post(f"/runs/{paused}/pause", json={"reason": "Lunch"})
-    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 844})
+    context = browser.new_context()
     page = context.new_page()
     log_in(page, server, password)
     lists = [f"{server.url}{RUNS}{query}" for query in ("", "?state=all", "?q=nothing")]

@@ -6,11 +6,11 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests import desk as at
 from tests import live
-from tests.desk import Log, connected, is_accessible_and_fits, log_in
+from tests.desk import Log, connected
 from tests.live import LiveServer, Operator
 
 server, key, ann = live.server, live.key, live.ann
@@ -112,24 +112,6 @@ def test_a_decision_changes_the_chart_in_place_and_what_is_unfolded_stays(
     assert desk.evaluate(f"{shown}.at(-1)") == before + 1
     expect(desk.get_by_role("img", name="Waiting by priority: 1 wait; 1 of them")).to_be_attached()
     assert log == []
-
-
-@pytest.mark.usefixtures("decided")
-@pytest.mark.parametrize("width", [1440, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_pages_are_accessible_and_fit(
-    browser: Browser, server: LiveServer, password: str, scheme: Any, width: int
-) -> None:
-    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 844})
-    page = context.new_page()
-    log_in(page, server, password)
-    for path in (*PAGES, "/admin/decisions/?q=nobody&verdict=nonsense"):
-        page.goto(f"{server.url}{path}")
-        page.wait_for_load_state("networkidle")
-        for fold in page.locator("details:not(.menu) > summary").all():
-            fold.click()
-        is_accessible_and_fits(page)
-    context.close()
 
 
 @pytest.mark.usefixtures("decided")
