@@ -60,7 +60,8 @@ for number, (pk, (days, minutes)) in enumerate(json.loads({said!r}).items()):
     if days:
         ended = morning - dt.timedelta(days=days) + dt.timedelta(minutes=37 * number % 600)
     asked = (ended or now) - took
-    moved = {{"resolved_at": ended, "response_time": took}} if ended else {{"due_at": F("due_at") - took}}
+    answered = {{"resolved_at": ended, "response_time": took, "looked_time": took / 6}}
+    moved = answered if ended else {{"due_at": F("due_at") - took}}
     ReviewItem.objects.filter(pk=pk).update(created_at=asked, **moved)
     for event in Event.objects.filter(subject_id=pk):
         moment = asked if "requested" in event.type or not ended else ended

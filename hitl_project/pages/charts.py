@@ -11,6 +11,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from reviews import times
 from reviews.lifecycle import FINAL, Status
@@ -49,6 +50,11 @@ class Chart:
     series: Sequence[tuple[str, Any]]
     rows: Sequence[tuple[Any, Sequence[Cell]]]
     counts: Sequence[int] = ()
+
+    @property
+    def is_flat(self) -> bool:
+        """Say whether there is nothing to draw: no figure is more than nothing."""
+        return not any(cell.value for _label, cells in self.rows for cell in cells)
 
     @property
     def table(self) -> list[tuple[Any, Sequence[Cell], int | None]]:
@@ -229,7 +235,8 @@ def of_held(found: dict[str, int]) -> Chart:
         shape="across",
         unit="count",
         title=_("Claimed now"),
-        says=_("%(count)d items are claimed.") % {"count": sum(found.values())},
+        says=ngettext("%(count)d item is claimed.", "%(count)d items are claimed.", sum(found.values()))
+        % {"count": sum(found.values())},
         first=_("Claimed by"),
         series=[("waiting", _("Claimed"))],
         rows=[(name, [_count(number)]) for name, number in found.items()],

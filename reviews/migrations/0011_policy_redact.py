@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('reviews', '0010_looked_time'),
+        ("reviews", "0010_looked_time"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='policy',
-            name='redact',
+            model_name="policy",
+            name="redact",
             field=models.JSONField(blank=True, default=list),
         ),
     ]

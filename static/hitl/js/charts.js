@@ -26,6 +26,7 @@ export function refreshCharts(fresh) {
       const [old, next] = [figure, now].map((root) => root.querySelector(part));
       if (old.innerHTML !== next.innerHTML) old.replaceChildren(...document.importNode(next, true).childNodes);
     }
+    figure.className = now.className;
     const label = now.querySelector("canvas").getAttribute("aria-label");
     figure.querySelector("canvas").setAttribute("aria-label", label);
     if (drawn.has(figure)) draw(figure);
@@ -89,7 +90,9 @@ function shape(figure) {
   const written = (value) => (unit === "seconds" ? duration(value) : String(value));
   const isStacked = chart.endsWith("stacked");
   const values = {
-    ...(unit === "seconds" ? { type: "logarithmic", afterBuildTicks: markTimes } : { beginAtZero: true }),
+    ...(unit === "seconds"
+      ? { type: "logarithmic", afterDataLimits: beginAtMark, afterBuildTicks: markTimes }
+      : { beginAtZero: true }),
     stacked: isStacked,
     border: { display: false },
     grid: { color: line.borderTopColor },
@@ -117,6 +120,11 @@ function shape(figure) {
       },
     },
   };
+}
+
+// A bar begins at the mark below the shortest time, so that this one is a bar, too.
+function beginAtMark(scale) {
+  scale.min = MARKS.findLast((mark) => mark < scale.min) ?? scale.min;
 }
 
 // Times reach from seconds to weeks: the marks are those that people think in.
