@@ -34,11 +34,11 @@ SWITCH = {
 }
 
 
-def whole_number(name: str, default: int) -> int:
-    """Read a whole number of at least one from the environment."""
+def whole_number(name: str, default: int, least: int = 1) -> int:
+    """Read a whole number of at least *least* from the environment."""
     text = env.str(name, str(default)).strip()
-    if not text.isdigit() or int(text) < 1:
-        raise ImproperlyConfigured(f"{name} must be a whole number of at least 1, not {text!r}.")
+    if not text.isdigit() or int(text) < least:
+        raise ImproperlyConfigured(f"{name} must be a whole number of at least {least}, not {text!r}.")
     return int(text)
 
 
@@ -124,6 +124,13 @@ HITL_PUSH_CONTACT = (
     or HITL_PUBLIC_URL
     or f"https://{next(iter(ALLOWED_HOSTS), 'localhost').strip('.')}"
 )
+
+# --- Who people are ---------------------------------------------------------------------------------
+
+HITL_SECOND_FACTOR = one_of("HITL_SECOND_FACTOR", ("OPTIONAL", "REQUIRED"))
+HITL_STEP_UP_MINUTES = whole_number("HITL_STEP_UP_MINUTES", 15, least=0)
+HITL_SESSION_HOURS = whole_number("HITL_SESSION_HOURS", 12)
+HITL_SESSION_IDLE_MINUTES = whole_number("HITL_SESSION_IDLE_MINUTES", 120, least=0)
 
 # --- Mail --------------------------------------------------------------------------------------------
 
@@ -219,6 +226,11 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_celery_beat",
     "django_structlog",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "events",
     "agents",
     "reviews",
@@ -234,6 +246,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "hitl_project.csrf.CsrfMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -305,6 +318,17 @@ CSRF_FAILURE_VIEW = "hitl_project.csrf.expired"
 LOGIN_URL = "/admin/login/"
 LOGIN_REDIRECT_URL = "/admin/"
 SESSION_ENGINE = "hitl_project.sessions"
+SESSION_COOKIE_AGE = HITL_SESSION_HOURS * 3600
+# What signs people in has no pages of its own, and no limits beside those of logins.py.
+ACCOUNT_ADAPTER = "hitl_project.identity.accounts.Accounts"
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_RATE_LIMITS = MFA_RATE_LIMITS = False
+MFA_ADAPTER = "hitl_project.identity.factors.Factors"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_TOTP_TOLERANCE = 1  # a phone's clock may be half a minute off
+MFA_RECOVERY_CODE_DIGITS = 10
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 HITL_BEHIND_PROXY = yes_or_no("HITL_BEHIND_PROXY", False)
 HITL_PROXIES = whole_number("HITL_PROXIES", 1)
