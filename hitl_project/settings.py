@@ -16,7 +16,7 @@ from structlog.typing import Processor
 
 from hitl_project.environment import data_folder, generated_secret, keys_by_version, mail_server, one_key
 from hitl_project.logs import without_query_string
-from hitl_project.product import business_hours, networks, tool_permissions
+from hitl_project.product import business_hours, groups_of_people, networks, tool_permissions
 
 django_stubs_ext.monkeypatch()  # Django's generic classes can be written as such: ModelAdmin[Item]
 
@@ -131,6 +131,12 @@ HITL_SECOND_FACTOR = one_of("HITL_SECOND_FACTOR", ("OPTIONAL", "REQUIRED"))
 HITL_STEP_UP_MINUTES = whole_number("HITL_STEP_UP_MINUTES", 15, least=0)
 HITL_SESSION_HOURS = whole_number("HITL_SESSION_HOURS", 12)
 HITL_SESSION_IDLE_MINUTES = whole_number("HITL_SESSION_IDLE_MINUTES", 120, least=0)
+HITL_OIDC_URL = env.str("HITL_OIDC_URL", "").strip().rstrip("/")
+HITL_OIDC_CLIENT_ID = env.str("HITL_OIDC_CLIENT_ID", "").strip()
+HITL_OIDC_CLIENT_SECRET = env.str("HITL_OIDC_CLIENT_SECRET", "").strip()
+HITL_OIDC_NAME = env.str("HITL_OIDC_NAME", "") or "Single sign-on"
+HITL_OIDC_GROUPS_CLAIM = env.str("HITL_OIDC_GROUPS_CLAIM", "groups").strip()
+HITL_OIDC_GROUPS = groups_of_people(env.str("HITL_OIDC_GROUPS", ""))
 
 # --- Mail --------------------------------------------------------------------------------------------
 
@@ -325,6 +331,7 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_RATE_LIMITS = MFA_RATE_LIMITS = False
+SOCIALACCOUNT_ADAPTER = "hitl_project.identity.sso.Visitors"
 MFA_ADAPTER = "hitl_project.identity.factors.Factors"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_TOTP_TOLERANCE = 1  # a phone's clock may be half a minute off

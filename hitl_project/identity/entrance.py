@@ -7,6 +7,7 @@ from allauth.account.models import Login
 from django.contrib.auth.views import LoginView
 from django.http import HttpResponse
 
+from hitl_project.identity import sso
 from hitl_project.logins import LoginForm
 
 
@@ -24,4 +25,8 @@ class Entrance(LoginView):
         return answer
 
     def get_context_data(self, **told: Any) -> dict[str, Any]:
-        return {**super().get_context_data(**told), "app_path": self.request.get_full_path()}
+        return {
+            **super().get_context_data(**told),
+            "app_path": self.request.get_full_path(),
+            "sso": sso.name(),
+        }
