@@ -117,7 +117,7 @@ class IdentityProvider:
         }  # fmt: skip
         claims = {name: value for name, value in claims.items() if value is not None}
         if self.trouble == "unsigned":
-            return jwt.encode(claims, None, algorithm="none", headers={"kid": KID})
+            return jwt.encode(claims, "", algorithm="none", headers={"kid": KID})
         if self.trouble == "signed by the public key":
             head, body = ({"alg": "HS256", "kid": KID, "typ": "JWT"}, claims)
             text = ".".join(_b64(json.dumps(part).encode()) for part in (head, body))
