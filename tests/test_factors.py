@@ -305,7 +305,7 @@ def test_an_administrator_lets_in_who_has_lost_the_phone(
     page = f"/admin/auth/user/{ann.pk}/factors/"
     assert page in as_ada.get(f"/admin/auth/user/{ann.pk}/change/").content.decode()
     assert as_bob.post(page).status_code == 403
-    assert "Authenticator" in as_ada.get(page).content.decode()
+    assert "Application with codes" in as_ada.get(page).content.decode()
     assert Authenticator.objects.exists()
 
     as_ada.post(page)

@@ -13,6 +13,7 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP
 from allauth.mfa.webauthn.internal.auth import WebAuthn
 from django.contrib.auth.models import User
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from events import log as record
@@ -42,6 +43,10 @@ class Factors(DefaultMFAAdapter):  # type: ignore[misc]
     def decrypt(self, encrypted_text: str) -> str:
         return sealing.unseal(Sealed.of(encrypted_text), BELONGS_TO)
 
+    def generate_authenticator_name(self, user: User, type: Any) -> str:  # noqa: A002 - its name there
+        number = Authenticator.objects.filter(user=user, type=type).count() + 1
+        return gettext("Passkey") if number == 1 else gettext("Passkey %(number)d") % {"number": number}
+
     def get_totp_label(self, user: User) -> str:
         return user.get_username()
 
@@ -52,6 +57,11 @@ class Factors(DefaultMFAAdapter):  # type: ignore[misc]
 def of(user: Any) -> list[Authenticator]:
     """Return what *user* has set up, in the order in which they did."""
     return list(Authenticator.objects.filter(user=user).order_by("created_at", "pk"))
+
+
+def called(factor: Authenticator) -> str:
+    """Return what people call *factor*."""
+    return _name(factor) or str({APP: _("Application with codes"), CODES: _("Recovery codes")}[factor.type])
 
 
 def codes_left(factors: list[Authenticator]) -> int:

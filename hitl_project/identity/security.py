@@ -54,7 +54,7 @@ def overview(site: AdminSite, request: HttpRequest) -> HttpResponse:
     found = factors.of(request.user)
     told: dict[str, Any] = {
         "app": next((one for one in found if one.type == factors.APP), None),
-        "passkeys": [(one, one.wrap().name) for one in found if one.type == factors.PASSKEY],
+        "passkeys": [(one, factors.called(one)) for one in found if one.type == factors.PASSKEY],
         "codes": next((one for one in found if one.type == factors.CODES), None),
         "codes_left": _codes_left(found),
         "has_any": any(one.type != factors.CODES for one in found),
@@ -150,7 +150,7 @@ def remove(site: AdminSite, request: HttpRequest, pk: int) -> HttpResponse:
             request.session.pop(presence.STRONG, None)
         messages.success(request, _("It is removed."))
         return HttpResponseRedirect(reverse("admin:security"))
-    told = {"factor": factor, "name": factor.wrap().name if factor.type == factors.PASSKEY else ""}
+    told = {"factor": factor, "name": factors.called(factor) if factor.type == factors.PASSKEY else ""}
     told["is_last"] = sum(one.type != factors.CODES for one in factors.of(user)) == 1
     return _page(site, request, "remove.html", _("Remove this second factor?"), **told)
 
@@ -164,7 +164,7 @@ def remove_all(site: AdminSite, request: HttpRequest, person: User) -> HttpRespo
         if number:
             messages.success(request, _("%(name)s logs in by password alone now.") % {"name": person})
         return HttpResponseRedirect(back)
-    found = [one for one in factors.of(person) if one.type != factors.CODES]
+    found = [factors.called(one) for one in factors.of(person) if one.type != factors.CODES]
     title = _("Remove the second factors of %(name)s?") % {"name": person}
     return _page(site, request, "remove_all.html", title, person=person, factors=found, back=back)
 
