@@ -11,7 +11,7 @@ from django.core.cache import cache
 from django.core.management import call_command
 from django.test import Client
 
-from agents import presence
+from agents import callers, presence
 from events.models import Event
 from hitl_project import logins
 from hitl_project.environment import new_key
@@ -334,7 +334,7 @@ def test_where_it_is_required_nothing_else_works_before(ann: User, agent: Door, 
     for path in ("/admin/", "/admin/inbox/", f"/admin/interrupts/interrupt/{asked['id']}/change/"):
         assert client.get(path)["Location"] == "/admin/security/"
     assert client.post(f"/api/v1/interrupts/{asked['id']}/approve").status_code == 401
-    assert client.get("/api/v1/events").status_code == 401
+    assert callers.by_cookie(f"sessionid={client.cookies['sessionid'].value}") is None  # sockets, long polls
     assert "required" in client.get("/admin/security/").content.decode()
 
     set_up_app(client)
