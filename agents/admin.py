@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from agents import keys, webhook_admin  # noqa: F401 - Django looks for pages here
+from agents import keys, presence, webhook_admin  # noqa: F401 - Django looks for pages here
 from agents.callers import operator
 from agents.forms import KeyForm, RotationForm
 from agents.models import Agent, Key
@@ -159,6 +159,7 @@ class KeyAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         if not self.has_add_permission(request):
             raise PermissionDenied
+        presence.must_be_recent(request.session)
         by = operator(request)
         user: User = by.user
         preset = {"holder": f"agent:{request.GET['agent']}"} if "agent" in request.GET else {}
@@ -193,6 +194,7 @@ class KeyAdmin(ReadOnlyAdmin):
 
     def rotate_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         key = self._key_to_end(request, pk)
+        presence.must_be_recent(request.session)
         form = RotationForm(request.POST or None)
         if not form.is_valid():
             return self._page(request, "form.html", _("Rotate %(key)s") % {"key": key}, form=form, key=key)

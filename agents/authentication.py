@@ -6,7 +6,7 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from agents import callers
+from agents import callers, presence
 from agents.callers import Caller
 
 
@@ -32,4 +32,8 @@ class OperatorSessionAuthentication(SessionAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Any, Caller] | None:
         found = super().authenticate(request)
-        return found and (found[0], callers.of_user(found[0]))
+        if not found:
+            return None
+        if not presence.is_enough(request._request.session):
+            raise AuthenticationFailed("A second factor is required: set it up at /admin/security/.")
+        return found[0], callers.of_user(found[0], request._request.session)

@@ -12,7 +12,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db.models.functions import Now
 from django.http import HttpRequest, parse_cookie
 
-from agents import keys
+from agents import keys, presence
 from agents.models import Key
 from events.statements import Parameter, Prepared
 
@@ -43,6 +43,8 @@ class Caller:
     scopes: frozenset[str] = field(default_factory=frozenset)
     key: Key | None = None
     looked: dt.timedelta | None = None
+    shown_at: float | None = None
+    """When the holder of a session last showed who they are; None without a session."""
 
     # What Django, DRF and the log expect of request.user.
     is_authenticated = True
@@ -85,14 +87,15 @@ def of_key(key: Key) -> Caller:
     return Caller(f"user:{key.user}", str(key.user), user=key.user, key=key)
 
 
-def of_user(user: AbstractUser) -> Caller:
+def of_user(user: AbstractUser, session: Any = None) -> Caller:
     """Return the caller that a logged-in operator is."""
-    return Caller(f"user:{user.get_username()}", user.get_username(), user=user)
+    when = None if session is None else presence.shown_at(session)
+    return Caller(f"user:{user.get_username()}", user.get_username(), user=user, shown_at=when)
 
 
 def operator(request: HttpRequest) -> Caller:
     """Return who is logged in on a page of the admin, which lets nobody else in."""
-    return of_user(cast(AbstractUser, request.user))
+    return of_user(cast(AbstractUser, request.user), request.session)
 
 
 def by_cookie(header: str) -> Caller | None:
@@ -103,7 +106,9 @@ def by_cookie(header: str) -> Caller | None:
     request = HttpRequest()
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(session)
     user = get_user(request)
-    return of_user(user) if user.is_authenticated else None
+    if not user.is_authenticated or not presence.is_enough(request.session):
+        return None
+    return of_user(user, request.session)
 
 
 def _touch(key: Key) -> None:

@@ -6,18 +6,28 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
+from allauth.account import admin as _of_accounts  # noqa: F401 - so that they are there to be taken away
+from allauth.account.models import EmailAddress, EmailConfirmation
+from allauth.mfa import admin as _of_factors  # noqa: F401
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount import admin as _of_sso  # noqa: F401
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, Permission, User
+from django.core.exceptions import PermissionDenied
 from django.core.validators import RegexValidator
 from django.db.models import ManyToManyField
 from django.forms import CheckboxSelectMultiple, ModelMultipleChoiceField
 from django.forms.models import ModelChoiceIterator
 from django.forms.renderers import TemplatesSetting
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from events.models import SYSTEM
+from hitl_project.identity import security
 
 not_the_clock = RegexValidator(
     rf"^{SYSTEM}$",
@@ -27,6 +37,9 @@ not_the_clock = RegexValidator(
 )
 
 admin.site.unregister([User, Group])
+for model in (EmailAddress, EmailConfirmation, Authenticator, SocialAccount, SocialApp, SocialToken):
+    if admin.site.is_registered(model):  # what these keep is nobody's to read or to write by hand
+        admin.site.unregister(model)
 
 
 class Ticks(CheckboxSelectMultiple):
@@ -72,6 +85,21 @@ class PersonAdmin(TicksAdmin, UserAdmin[User]):
     """Let administrators make and change people; superusers, and who is one, are for superusers alone."""
 
     readonly_fields = ("last_login", "date_joined")  # what happened, for nobody to write
+
+    def get_urls(self) -> list[URLPattern]:
+        lost = path(
+            "<int:pk>/factors/", self.admin_site.admin_view(self.remove_factors), name="auth_user_factors"
+        )
+        return [lost, *super().get_urls()]
+
+    def remove_factors(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Let in by password alone who has lost what else they had."""
+        person = self.get_object(request, str(pk))
+        if person is None:
+            raise Http404(gettext("There is no such person."))
+        if not self.has_change_permission(request, person):
+            raise PermissionDenied
+        return security.remove_all(self.admin_site, request, person)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         fields = super().get_readonly_fields(request, obj)

@@ -145,6 +145,37 @@ def mails_can_lead_here(app_configs: Any, **kwargs: Any) -> list[CheckWarning]:
     ]
 
 
+@register(Tags.security)
+def the_provider_is_known_whole(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """Single sign-on with half its settings lets in nobody, or shows a button that fails."""
+    told = {name: getattr(settings, name) for name in OF_SSO}
+    if not settings.HITL_OIDC_URL:
+        return [
+            Error(
+                f"{name} is set but HITL_OIDC_URL is not, so nobody can log in by it.",
+                hint="Set HITL_OIDC_URL to the issuer's address, or unset the others.",
+                id="hitl.E007",
+            )
+            for name, value in told.items()
+            if value
+        ][:1]
+    why = outbound.why_no_base("HITL_OIDC_URL", settings.HITL_OIDC_URL)
+    if why or len(settings.HITL_OIDC_URL) > 200:
+        why = why or "HITL_OIDC_URL has more than 200 characters."
+        hint = "It is what the provider calls its issuer, as https://login.example.com/realms/main."
+        return [Error(why, hint=hint, id="hitl.E008")]
+    return [
+        Error(f"HITL_OIDC_URL is set but {name} is not: {OF_SSO[name]}.", id="hitl.E009")
+        for name, value in told.items()
+        if not value
+    ]
+
+
+OF_SSO = {
+    "HITL_OIDC_CLIENT_ID": "the provider has to know who asks",
+    "HITL_OIDC_CLIENT_SECRET": "the provider has to believe it",
+    "HITL_OIDC_GROUPS": "without groups that stand for roles nobody gets in",
+}
 HOW_TO_SET = {
     "HITL_DEPLOYMENT_ID": "any text that stays the same as long as the data.",
     "HITL_SECRETS_KEYS": "1:key, a key being 32 random bytes in URL-safe base64.",

@@ -21,6 +21,7 @@ from events import log as record
 from events.models import SYSTEM
 
 TRIES, TRIES_OF_ONE, SECONDS, LONGEST_PAUSE = 10, 50, 60, 900
+TRIES_OF_CODES = 5  # a code has six digits: fewer guesses than at a password
 HOUR, DAY = 3600, 86_400
 FAILURES_RECORDED = 100  # an hour, so that a flood cannot fill the record
 log = structlog.get_logger(__name__)
@@ -33,7 +34,7 @@ class LoginForm(AdminAuthenticationForm):
         name, address = self.cleaned_data.get("username", ""), address_of(self.request)
         limits = _limits(name, address)
         if any(_must_pause(who, tries, name, address) for who, tries in limits.items()):
-            raise ValidationError(_("Too many tries. Wait a while, then try again."), code="too_many_tries")
+            raise too_many_tries()
         try:
             cleaned: dict[str, Any] = super().clean()
         except ValidationError:
@@ -41,6 +42,33 @@ class LoginForm(AdminAuthenticationForm):
             raise
         _succeeded(limits, name, address)
         return cleaned
+
+
+def too_many_tries() -> ValidationError:
+    """Return how a form says that somebody has to pause."""
+    return ValidationError(_("Too many tries. Wait a while, then try again."), code="too_many_tries")
+
+
+def must_pause(request: HttpRequest, user: User) -> bool:
+    """Count a try to confirm who *user* is; say whether it may not be made.
+
+    It is counted for the person, wherever it comes from: to log in anew, or elsewhere, gives no more tries.
+    """
+    return _must_pause(_key("person", str(user.pk)), TRIES_OF_CODES, user.get_username(), address_of(request))
+
+
+def confirmed(user: User) -> None:
+    """Take that try, and those before it, for no guesses."""
+    who = _key("person", str(user.pk))
+    for counter in (who, f"{who}:pauses"):
+        _asked("delete", counter)
+
+
+def entered(request: HttpRequest, name: str, by: str = "") -> None:
+    """Record that *name* is in; *by* which other site, where it was not by password."""
+    address = address_of(request)
+    log.info("logged_in", address=address)
+    _record("hitl.user.logged_in", name, f"user:{name}", address, **({"by": by} if by else {}))
 
 
 def address_of(request: HttpRequest | None) -> str:
@@ -91,15 +119,13 @@ def _succeeded(limits: dict[str, int], name: str, address: str) -> None:
         _asked("decr", who)  # it was no guess
     _asked("delete", f"{_key('both', name, address)}:pauses")
     _asked("set", _key("known", name, address), 1, 30 * DAY)
-    log.info("logged_in", address=address)
-    _record("hitl.user.logged_in", name, f"user:{name}", address)
 
 
-def _record(event_type: str, name: str, actor: str, address: str) -> None:
+def _record(event_type: str, name: str, actor: str, address: str, **told: str) -> None:
     """Record *name* only if somebody is called so: in haste people write passwords there."""
     known = name if User.objects.filter(username=name).exists() else "unknown"
     with record.unit_of_work():
-        record.record(SYSTEM, event_type, known, actor=actor, data={"address": address})
+        record.record(SYSTEM, event_type, known, actor=actor, data={"address": address, **told})
 
 
 def _key(kind: str, *parts: str) -> str:

@@ -49,6 +49,17 @@ def business_hours(text: str, zone: str, holidays: list[str]) -> BusinessHours:
         raise ImproperlyConfigured(str(problem)) from None
 
 
+def groups_of_people(text: str) -> dict[str, str]:
+    """Read ``HITL_OIDC_GROUPS``: which of our groups stands for which of the identity provider's."""
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(role, str) and role for role in found.values()):
+        raise ImproperlyConfigured('HITL_OIDC_GROUPS must read like {"their-group": "reviewer"}.')
+    return found
+
+
 def networks(name: str, texts: list[str]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
     """Read the networks that the setting *name* lists."""
     try:

@@ -16,7 +16,7 @@ from structlog.typing import Processor
 
 from hitl_project.environment import data_folder, generated_secret, keys_by_version, mail_server, one_key
 from hitl_project.logs import without_query_string
-from hitl_project.product import business_hours, networks, tool_permissions
+from hitl_project.product import business_hours, groups_of_people, networks, tool_permissions
 
 django_stubs_ext.monkeypatch()  # Django's generic classes can be written as such: ModelAdmin[Item]
 
@@ -126,6 +126,19 @@ HITL_PUSH_CONTACT = (
     or f"https://{next(iter(ALLOWED_HOSTS), 'localhost').strip('.')}"
 )
 
+# --- Who people are ---------------------------------------------------------------------------------
+
+HITL_SECOND_FACTOR = one_of("HITL_SECOND_FACTOR", ("OPTIONAL", "REQUIRED"))
+HITL_STEP_UP_MINUTES = whole_number("HITL_STEP_UP_MINUTES", 15, least=0)
+HITL_SESSION_HOURS = whole_number("HITL_SESSION_HOURS", 12)
+HITL_SESSION_IDLE_MINUTES = whole_number("HITL_SESSION_IDLE_MINUTES", 120, least=0)
+HITL_OIDC_URL = env.str("HITL_OIDC_URL", "").strip().rstrip("/")
+HITL_OIDC_CLIENT_ID = env.str("HITL_OIDC_CLIENT_ID", "").strip()
+HITL_OIDC_CLIENT_SECRET = env.str("HITL_OIDC_CLIENT_SECRET", "").strip()
+HITL_OIDC_NAME = env.str("HITL_OIDC_NAME", "") or "Single sign-on"
+HITL_OIDC_GROUPS_CLAIM = env.str("HITL_OIDC_GROUPS_CLAIM", "groups").strip()
+HITL_OIDC_GROUPS = groups_of_people(env.str("HITL_OIDC_GROUPS", ""))
+
 # --- Mail --------------------------------------------------------------------------------------------
 
 HITL_EMAIL_URL = env.str("HITL_EMAIL_URL", "")
@@ -220,6 +233,11 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_celery_beat",
     "django_structlog",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "events",
     "agents",
     "reviews",
@@ -235,6 +253,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "hitl_project.csrf.CsrfMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -306,6 +325,18 @@ CSRF_FAILURE_VIEW = "hitl_project.csrf.expired"
 LOGIN_URL = "/admin/login/"
 LOGIN_REDIRECT_URL = "/admin/"
 SESSION_ENGINE = "hitl_project.sessions"
+SESSION_COOKIE_AGE = HITL_SESSION_HOURS * 3600
+# What signs people in has no pages of its own, and no limits beside those of logins.py.
+ACCOUNT_ADAPTER = "hitl_project.identity.accounts.Accounts"
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_RATE_LIMITS = MFA_RATE_LIMITS = False
+SOCIALACCOUNT_ADAPTER = "hitl_project.identity.sso.Visitors"
+MFA_ADAPTER = "hitl_project.identity.factors.Factors"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_TOTP_TOLERANCE = 1  # a phone's clock may be half a minute off
+MFA_RECOVERY_CODE_DIGITS = 10
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 HITL_BEHIND_PROXY = yes_or_no("HITL_BEHIND_PROXY", False)
 HITL_PROXIES = whole_number("HITL_PROXIES", 1)

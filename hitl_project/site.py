@@ -9,15 +9,17 @@ from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import path
+from django.urls import path, reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
-from agents import preferences
+from agents import preferences, presence
 from agents.callers import operator
 from agents.forms import PreferencesForm
-from hitl_project.logins import LoginForm
+from hitl_project import sessions
+from hitl_project.identity import security
+from hitl_project.identity.entrance import Entrance
 from hitl_project.pages import devices, mail, overview, record
 from hitl_project.pages.readers import reading
 from hitl_project.pages.site_map import places
@@ -35,7 +37,6 @@ class HITLAdminSite(AdminSite):
     index_title = _("Overview")
     site_url = None
     enable_nav_sidebar = False
-    login_form = LoginForm
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         context = super().each_context(request)
@@ -56,6 +57,7 @@ class HITLAdminSite(AdminSite):
             "oversight": partial(record.oversight, self),
             "push/subscriptions": devices.subscriptions,
             "preferences": self.preferences,
+            **security.pages(self),
         }
         return [
             path("record/<subject>/", self.admin_view(partial(story, self)), name="record"),
@@ -65,6 +67,11 @@ class HITLAdminSite(AdminSite):
             *(
                 path(f"{place}/", self.admin_view(page), name=place.replace("-", "_").replace("/", "_"))
                 for place, page in pages.items()
+            ),
+            path(
+                "security/<int:pk>/remove/",
+                self.admin_view(partial(security.remove, self)),
+                name="security_remove",
             ),
             *super().get_urls(),
         ]
@@ -112,16 +119,26 @@ class HITLAdminSite(AdminSite):
         return answer
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Ask for name and password; what follows them is :mod:`hitl_project.identity`'s."""
+        if request.method == "GET" and self.has_permission(request):
+            return HttpResponseRedirect(reverse("admin:index"))
         with reading(request):
-            return _written(super().login(request, extra_context))
+            context = {**self.each_context(request), "title": _("Log in"), **(extra_context or {})}
+            return _written(Entrance.as_view(extra_context=context)(request))
 
     def _answer(
         self, request: HttpRequest, view: Callable[..., Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
+        is_weak = request.user.is_authenticated and not presence.is_enough(request.session)
+        if is_weak and not security.is_open_to_weak(request):
+            return HttpResponseRedirect(reverse("admin:security"))
+        sessions.keep(request)
         if "%00" in request.get_full_path():  # no id or filter has a NUL, and PostgreSQL fails on one
             return self._refusal(request, "admin/404.html", _("Not found"), 404, "")
         try:
             return _written(view(request, *args, **kwargs))
+        except presence.NotRecent:
+            return security.to_confirm(request)
         except Http404 as problem:
             return self._refusal(request, "admin/404.html", _("Not found"), 404, str(problem))
         except PermissionDenied as problem:
@@ -134,9 +151,10 @@ class HITLAdminSite(AdminSite):
         return TemplateResponse(request, template, context, status=status).render()
 
 
-def _written(response: HttpResponse) -> HttpResponse:
+def _written(response: Any) -> HttpResponse:
     """Render *response* now, for its reader, and name the language."""
     if isinstance(response, TemplateResponse):
         response.render()
-    response.headers.setdefault("Content-Language", get_language())
-    return response
+    found: HttpResponse = response
+    found.headers.setdefault("Content-Language", get_language())
+    return found

@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 
 from events.http import API_PREFIXES
 from hitl_project import docs, health, well_known
+from hitl_project.identity import second_step, sso
 from hitl_project.pages import mail
 from runs import hooks
 from runs.metrics import MetricsViewSet
@@ -26,6 +27,10 @@ urlpatterns = [
     path("", RedirectView.as_view(url="/admin/")),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("human-actions", RedirectView.as_view(url="/admin/human-actions/")),
+    path("admin/login/", admin.site.login, name="account_login"),
+    path("admin/login/code/", second_step.page, name="mfa_authenticate"),
+    path("admin/login/sso/", sso.login, name="sso_login"),
+    path("admin/login/sso/callback/", sso.callback, name="sso_callback"),
     path("admin/", admin.site.urls),
     path("healthz", health.healthz),
     path("readyz", health.readyz),

@@ -32,6 +32,7 @@ from requests_app.models import ActionRequest, RejectionCode, Secret
 from requests_app.probes import check_answers
 from reviews import services as reviews
 from reviews import voting
+from reviews.confirming import must_have_confirmed
 from reviews.lifecycle import OPEN, Status
 from reviews.reviewers import perform_as_asked, seat_of
 from reviews.selectors import claim_is_free_for
@@ -113,6 +114,7 @@ def fulfill(
     """
     if request.status in OPEN:
         seat_of(request, by, FULFILL)  # before a probe tries what a stranger sends
+        must_have_confirmed(request, by)
     plain, secret = _checked(request, response_data)
     told = {"response_data": plain, "notes": notes}
 

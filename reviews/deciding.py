@@ -26,7 +26,7 @@ from events.problems import Problem
 from events.selectors import history
 from events.transitions import TransitionConflict
 from events.untrusted import marked, visible
-from reviews import looking, precedents, presentation, services, surroundings
+from reviews import confirming, looking, precedents, presentation, services, surroundings
 from reviews.admin import FRAGMENT
 from reviews.attachments import of_item
 from reviews.ballots import Ballot, ballot, steps
@@ -193,7 +193,7 @@ class ItemView(View):
         try:
             is_done = self._is_carried_out(form)
         except Problem as problem:
-            return self._refused(problem)
+            return self._unconfirmed(problem) if problem.code == confirming.CODE else self._refused(problem)
         if not is_done:
             messages.error(self.request, _("Not done yet: see what is marked."))
             return self._page(status=400)
@@ -234,6 +234,11 @@ class ItemView(View):
     def _refused(self, problem: Problem) -> HttpResponse:
         self.problem = problem
         self._keep()
+        return self._page(status=problem.status)
+
+    def _unconfirmed(self, problem: Problem) -> HttpResponse:
+        """Ask to confirm in another tab: what was typed stays in this one, all of it."""
+        self.problem = problem
         return self._page(status=problem.status)
 
     def _stale(self, content_hash: str, seen: str) -> HttpResponse:
@@ -301,6 +306,7 @@ class ItemView(View):
             "is_open": item.effective_status in OPEN,
             "may_decide": self.may_decide,
             "held_by_other": self.held_by_other,
+            "must_confirm": self.may_decide and confirming.must_confirm(item, self.caller),
             "problem": self.problem,
             "since_shown": self.since_shown,
             "next_url": "" if fragment else self._next_item(),

@@ -13,6 +13,7 @@ from agents.callers import Caller
 from events import log
 from events.transitions import Transition, TransitionConflict, perform
 from reviews import services
+from reviews.confirming import must_have_confirmed
 from reviews.lifecycle import VOTE
 from reviews.models import ReviewItem
 from reviews.reviewers import seat_of
@@ -35,7 +36,7 @@ def approve(
     Where *end* carries an answer with it (``votes_alone`` is False), it must be the last.
 
     Raises:
-        Problem: 403 when *by* may not approve this.
+        Problem: 403 when *by* may not approve this, or has to confirm who they are first.
         TransitionConflict: it is no longer open, or held; (``voted``) they voted before; (``votes``) others
             have to approve before it can be answered; (``last``) only the answer itself is missing.
     """
@@ -43,6 +44,7 @@ def approve(
         if item.needs_several:
             _lock(item)
         seat = seat_of(item, by, ending)
+        must_have_confirmed(item, by)
         votes = [*item.votes, {"by": by.name, "seat": seat, "stage": item.stage}]
         missing = item.stages[item.stage]["required_approvals"] - _votes_of(votes, item.stage)
         is_last = missing <= 0 and item.stage == len(item.stages) - 1

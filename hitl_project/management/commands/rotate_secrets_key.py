@@ -1,4 +1,4 @@
-"""Change the key that seals secret answers."""
+"""Change the key that seals secret answers and second factors."""
 
 import sys
 from argparse import ArgumentParser
@@ -7,15 +7,16 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from events.sealing import present_version
+from events import sealing
 from hitl_project.environment import new_key, prepend_key
+from hitl_project.identity import factors
 from requests_app import secrets
 
 
 class Command(BaseCommand):
     help = (
-        "Wrap every secret answer by the key in use. With --new, draw the next key first. Safe to stop and "
-        "to run again; the answers themselves stay as they are."
+        "Wrap every secret answer and second factor by the key in use. With --new, draw the next key first."
+        " Safe to stop and to run again; what is sealed stays as it is."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -37,7 +38,15 @@ class Command(BaseCommand):
                 "Put this in front of HITL_SECRETS_KEYS, with a comma. Restart every server, then run again."
             )
 
+    def _rewrap_factors(self) -> None:
+        changed = unreadable = 0
+        for rewrapped, refused in factors.rewrap_all():
+            changed, unreadable = changed + rewrapped, unreadable + refused
+        if changed or unreadable:
+            self.stdout.write(f"{changed:,} second factors rewrapped; {unreadable:,} cannot be read.")
+
     def _rewrap(self) -> None:
+        self._rewrap_factors()
         total, changed, unreadable = secrets.outdated().count(), 0, 0
         for rewrapped, refused in secrets.rewrap_all():
             changed, unreadable = changed + rewrapped, unreadable + refused
@@ -45,7 +54,7 @@ class Command(BaseCommand):
                 self.stderr.write(f"\r{changed + unreadable:>12,} of {total:,} answers", ending="")
         if sys.stderr.isatty():
             self.stderr.write("")
-        version = present_version()
+        version = sealing.present_version()
         if unreadable:
             raise CommandError(
                 f"{changed:,} answers rewrapped; {unreadable:,} cannot be read: their key is not in"
