@@ -18,7 +18,7 @@ from agents import preferences
 from agents.callers import operator
 from agents.forms import PreferencesForm
 from hitl_project.logins import LoginForm
-from hitl_project.pages import devices, mail, overview, record
+from hitl_project.pages import channels, devices, overview, record
 from hitl_project.pages.readers import reading
 from hitl_project.pages.site_map import places
 from hitl_project.pages.story import story
@@ -82,18 +82,19 @@ class HITLAdminSite(AdminSite):
     def preferences(self, request: HttpRequest) -> HttpResponse:
         """Take how somebody likes to read: always of who is logged in, so nobody sets another's."""
         form = PreferencesForm(request.POST or None, instance=preferences.of(request.user))
-        mails = mail.form_of(request.user, request.POST or None)
-        if request.method == "POST" and form.is_valid() and (mails is None or mails.is_valid()):
-            preferences.keep(operator(request).user, **form.cleaned_data)
-            if mails is not None:
-                mails.keep(operator(request).user)
+        parts = channels.forms_of(request.user, request.POST or None)
+        if request.method == "POST" and all([form.is_valid(), *(part.is_valid() for part in parts)]):
+            user = operator(request).user
+            preferences.keep(user, **form.cleaned_data)
+            for part in parts:
+                part.keep(user)
             with reading(request):
                 messages.success(request, gettext("Your preferences are saved."))
             return HttpResponseRedirect(request.path)
         found = {
             "title": _("Preferences"),
             "form": form,
-            "mails": mails,
+            "channels": parts,
             "zones": preferences.offered_zones(),
         }
         return TemplateResponse(

@@ -1,0 +1,118 @@
+"""How somebody wants to hear of what waits: a part of their preferences for each channel that is there."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from events.models import Channel, Subscription
+from reviews import telling
+from reviews.models import Priority
+
+DIGESTS = {
+    "0": gettext_lazy("at once"),
+    "15": gettext_lazy("every quarter of an hour"),
+    "60": gettext_lazy("every hour"),
+    "480": gettext_lazy("every 8 hours"),
+}
+
+
+def _time(label: Any) -> forms.TimeField:
+    return forms.TimeField(
+        label=label, required=False, widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
+    )
+
+
+class ChannelForm(forms.ModelForm[Subscription]):
+    """Take from which priority on somebody wants to hear by one channel, and what may wait how long."""
+
+    channel: Channel
+    title: Any = ""
+    nothing: Any = gettext_lazy("nothing")
+
+    lowest = forms.TypedChoiceField(
+        label=gettext_lazy("Write to me about"), coerce=int, empty_value=None, required=False
+    )
+    digest_minutes = forms.TypedChoiceField(
+        label=gettext_lazy("What is not urgent"),
+        coerce=int,
+        empty_value="0",
+        required=False,
+        choices=list(DIGESTS.items()),
+        help_text=gettext_lazy("High and critical questions come at once, in quiet hours too."),
+    )
+    quiet_from = _time(gettext_lazy("Quiet from"))
+    quiet_until = _time(gettext_lazy("Quiet until"))
+
+    class Meta:
+        model = Subscription
+        fields = ["lowest", "digest_minutes", "quiet_from", "quiet_until"]
+
+    def __init__(self, data: Any = None, *, user: Any) -> None:
+        self.user = user
+        self.kept = telling.of(user, self.channel)
+        prefix = None if self.channel == Channel.MAIL else str(self.channel)
+        super().__init__(data, instance=self.kept or Subscription(user=user), prefix=prefix)
+        lowest: Any = self.fields["lowest"]
+        lowest.choices = [
+            ("", self.nothing),
+            (Priority.CRITICAL, gettext_lazy("critical questions")),
+            (Priority.HIGH, gettext_lazy("high and critical questions")),
+            (Priority.MEDIUM, gettext_lazy("all but low ones")),
+            (Priority.LOW, gettext_lazy("all that I am asked")),
+        ]
+
+    @classmethod
+    def is_offered(cls, user: Any) -> bool:
+        """Say whether this server can reach *user* by the channel."""
+        raise NotImplementedError
+
+    def words(self) -> str:
+        """Return what is said of the channel above its fields."""
+        raise NotImplementedError
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        begins, ends = cleaned.get("quiet_from"), cleaned.get("quiet_until")
+        if not self.errors and (begins is None) != (ends is None):
+            raise ValidationError(_("Say both when the quiet hours begin and when they end, or neither."))
+        return cleaned
+
+    def keep(self, user: User) -> None:
+        """Keep what *user* chose."""
+        if self.cleaned_data["lowest"] is None:
+            telling.unsubscribe(user.pk, self.channel)
+        else:
+            telling.subscribe(user, self.channel, **self.chosen())
+
+    def chosen(self) -> dict[str, Any]:
+        """Return the columns of what was chosen."""
+        return {name: self.cleaned_data[name] for name in ChannelForm.Meta.fields}
+
+
+class MailForm(ChannelForm):
+    channel = Channel.MAIL
+    title = gettext_lazy("Mail")
+
+    @classmethod
+    def is_offered(cls, user: Any) -> bool:
+        return bool(settings.HITL_EMAIL_URL and user.email)
+
+    def words(self) -> str:
+        told = _(
+            "To %(address)s. A mail never says what it is about:"
+            " how many questions wait, how urgent, and where."
+        )
+        return told % {"address": self.user.email}
+
+
+FORMS: tuple[type[ChannelForm], ...] = (MailForm,)
+
+
+def forms_of(user: Any, data: Any) -> list[ChannelForm]:
+    """Return the forms of the channels that this server has for *user*."""
+    return [form(data, user=user) for form in FORMS if form.is_offered(user)]
