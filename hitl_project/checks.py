@@ -9,6 +9,7 @@ from django.core.checks import Warning as CheckWarning
 from django.db import connection
 
 from events import outbound
+from events.transports import apprise
 
 
 @register(Tags.security)
@@ -142,6 +143,20 @@ def mails_can_lead_here(app_configs: Any, **kwargs: Any) -> list[CheckWarning]:
             hint="Set HITL_PUBLIC_URL=https://hitl.example.com, as people reach this server.",
             id="hitl.W004",
         )
+    ]
+
+
+@register()
+def channels_are_known(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """A channel that was not read could open files, run programs or call hosts that nobody judged."""
+    return [
+        Error(
+            f"HITL_APPRISE_SCHEMES has {scheme!r}, which is none that this server sends by.",
+            hint=f"Choose among {', '.join(sorted(apprise.SCHEMES))}; an empty value switches Apprise off.",
+            id="hitl.E007",
+        )
+        for scheme in settings.HITL_APPRISE_SCHEMES
+        if scheme not in apprise.SCHEMES
     ]
 
 

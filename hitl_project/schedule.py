@@ -14,6 +14,7 @@ EVERY = {
     "reviews.tasks.escalate_items": 30,
     "reviews.tasks.push_to_people": 10,
     "reviews.tasks.mail_to_people": 10,
+    "reviews.tasks.tell_by_apprise": 10,
     "runs.tasks.wake_runs": 5,
     "runs.tasks.wake_answered_runs": 60,
     "agents.tasks.sweep_socket_tickets": 3_600,

@@ -133,6 +133,19 @@ if HITL_EMAIL_URL:
 EMAIL_TIMEOUT = 5
 HITL_EMAIL_FROM = env.str("HITL_EMAIL_FROM", "") or "hitl@localhost"
 
+# --- Channels ----------------------------------------------------------------------------------------
+
+# Those of Apprise whose hosts no address can choose.
+APPRISE_SCHEMES = [
+    *("discord", "gchat", "join", "line", "pagerduty", "pbul", "pover", "prowl", "signl4"),
+    *("tgram", "threema", "webex", "wxteams"),
+]
+HITL_APPRISE_SCHEMES = [
+    scheme.strip().lower().removesuffix("://")
+    for scheme in env.list("HITL_APPRISE_SCHEMES", default=APPRISE_SCHEMES)
+    if scheme.strip()
+]
+
 # --- Where things are kept -------------------------------------------------------------------------
 
 DATABASE_URL = env.str("DATABASE_URL", "")
@@ -380,7 +393,10 @@ LOGGING = {
             ],
         }
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "json"},
+        "nothing": {"class": "logging.NullHandler"},
+    },
     "root": {
         "handlers": ["stderr"],
         "level": one_of("HITL_LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR", "CRITICAL")),
@@ -393,6 +409,9 @@ LOGGING = {
         "celery": {"level": "WARNING"},
         "uvicorn": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
+        # At DEBUG these two write addresses by which anybody could write to a person.
+        "apprise": {"handlers": ["nothing"], "level": "CRITICAL", "propagate": False},
+        "urllib3": {"level": "ERROR"},
         "replicate": {"level": "WARNING"},  # at DEBUG it writes the inputs of models
         "httpcore": {"level": "WARNING"},  # at DEBUG it writes what a probed service answers
     },

@@ -10,9 +10,11 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path
+from django.utils.decorators import method_decorator
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_post_parameters
 
 from agents import preferences
 from agents.callers import operator
@@ -79,6 +81,7 @@ class HITLAdminSite(AdminSite):
         found["places"] = places(self.get_app_list(request), request.user)
         return super().index(request, {**found, **(extra_context or {})})
 
+    @method_decorator(sensitive_post_parameters())  # an address by which a person is reached is a secret
     def preferences(self, request: HttpRequest) -> HttpResponse:
         """Take how somebody likes to read: always of who is logged in, so nobody sets another's."""
         form = PreferencesForm(request.POST or None, instance=preferences.of(request.user))
@@ -90,6 +93,7 @@ class HITLAdminSite(AdminSite):
                 part.keep(user)
             with reading(request):
                 messages.success(request, gettext("Your preferences are saved."))
+                channels.try_out(request, parts)
             return HttpResponseRedirect(request.path)
         found = {
             "title": _("Preferences"),

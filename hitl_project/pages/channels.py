@@ -4,13 +4,17 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from django.db.models.functions import Now
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from agents.callers import operator
 from events.models import Channel, Subscription
-from reviews import telling
+from reviews import apprising, telling
 from reviews.models import Priority
 
 DIGESTS = {
@@ -33,6 +37,7 @@ class ChannelForm(forms.ModelForm[Subscription]):
     channel: Channel
     title: Any = ""
     nothing: Any = gettext_lazy("nothing")
+    can_be_tried = False
 
     lowest = forms.TypedChoiceField(
         label=gettext_lazy("Write to me about"), coerce=int, empty_value=None, required=False
@@ -82,6 +87,10 @@ class ChannelForm(forms.ModelForm[Subscription]):
             raise ValidationError(_("Say both when the quiet hours begin and when they end, or neither."))
         return cleaned
 
+    def try_out(self, user: User) -> str:
+        """Send a test, where it can be tried; return why it was not taken."""
+        raise NotImplementedError
+
     def keep(self, user: User) -> None:
         """Keep what *user* chose."""
         if self.cleaned_data["lowest"] is None:
@@ -110,9 +119,75 @@ class MailForm(ChannelForm):
         return told % {"address": self.user.email}
 
 
-FORMS: tuple[type[ChannelForm], ...] = (MailForm,)
+class AppriseForm(ChannelForm):
+    """Take the address as well. It is never shown again: who wants another writes it anew."""
+
+    channel = Channel.APPRISE
+    title = gettext_lazy("Another channel")
+    nothing = gettext_lazy("nothing: forget this address")
+    url = forms.CharField(
+        label=gettext_lazy("Address"),
+        required=False,
+        max_length=apprising.ADDRESS_LIMIT,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    field_order = ["url"]
+    can_be_tried = True
+
+    def __init__(self, data: Any = None, *, user: Any) -> None:
+        super().__init__(data, user=user)
+        told = _("One of %(schemes)s, as Apprise writes it. It is kept sealed, and not shown again.")
+        named = ", ".join(f"{scheme}://" for scheme in settings.HITL_APPRISE_SCHEMES)
+        self.fields["url"].help_text = told % {"schemes": named}
+
+    @classmethod
+    def is_offered(cls, user: Any) -> bool:
+        return bool(settings.HITL_APPRISE_SCHEMES)
+
+    def words(self) -> str:
+        told = _("Telegram, Pushover and others. A line says how many questions wait, and how urgent.")
+        if self.kept is None:
+            return told
+        return _("Now to %(address)s.") % {"address": apprising.masked(self.kept)} + f" {told}"
+
+    def clean_url(self) -> str:
+        url: str = self.cleaned_data["url"]
+        if url and (why := apprising.why_not(url)):
+            raise ValidationError(why)
+        return url
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        if cleaned.get("url") and cleaned.get("lowest") is None:
+            cleaned["lowest"] = Priority.LOW  # who gives an address wants to hear
+        if cleaned.get("lowest") and not cleaned.get("url") and self.kept is None and not self.errors:
+            self.add_error("url", _("Write the address at which you want to hear."))
+        return cleaned
+
+    def chosen(self) -> dict[str, Any]:
+        url = self.cleaned_data["url"]
+        anew = {"address": apprising.sealed(url, self.user), "failures": 0, "not_before": Now()}
+        return {**super().chosen(), **(anew if url else {})}
+
+    def try_out(self, user: User) -> str:
+        """Send a test to what is kept; return why it was not taken."""
+        one = telling.of(user, self.channel)
+        return apprising.send_test(one) if one else _("Write the address at which you want to hear.")
+
+
+FORMS: tuple[type[ChannelForm], ...] = (MailForm, AppriseForm)
 
 
 def forms_of(user: Any, data: Any) -> list[ChannelForm]:
     """Return the forms of the channels that this server has for *user*."""
     return [form(data, user=user) for form in FORMS if form.is_offered(user)]
+
+
+def try_out(request: HttpRequest, parts: list[ChannelForm]) -> None:
+    """Send a test where the button for one was pressed, and say what came of it."""
+    for part in parts:
+        if part.can_be_tried and request.POST.get("try") == part.channel:
+            if why := part.try_out(operator(request).user):
+                messages.error(request, _("The test was not taken: %(problem)s") % {"problem": why})
+            else:
+                messages.success(request, _("The test was taken. See whether it arrived."))

@@ -1,20 +1,23 @@
-"""Change the key that seals secret answers."""
+"""Change the key that seals secret answers, and the addresses at which people want to be told."""
 
 import sys
 from argparse import ArgumentParser
+from itertools import chain
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from events.sealing import present_version
 from hitl_project.environment import new_key, prepend_key
 from requests_app import secrets
+from reviews import apprising
 
 
 class Command(BaseCommand):
     help = (
-        "Wrap every secret answer by the key in use. With --new, draw the next key first. Safe to stop and "
-        "to run again; the answers themselves stay as they are."
+        "Wrap everything that is sealed, secret answers and people's addresses, by the key in use. With"
+        " --new, draw the next key first. Safe to stop and to run again; what is sealed stays as it is."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -37,14 +40,14 @@ class Command(BaseCommand):
             )
 
     def _rewrap(self) -> None:
-        total, changed, unreadable = secrets.outdated().count(), 0, 0
-        for rewrapped, refused in secrets.rewrap_all():
+        total, changed, unreadable = secrets.outdated().count() + len(apprising.outdated()), 0, 0
+        for rewrapped, refused in chain(secrets.rewrap_all(), apprising.rewrap_all()):
             changed, unreadable = changed + rewrapped, unreadable + refused
             if sys.stderr.isatty():
                 self.stderr.write(f"\r{changed + unreadable:>12,} of {total:,} answers", ending="")
         if sys.stderr.isatty():
             self.stderr.write("")
-        version = secrets.present_version()
+        version = present_version()
         if unreadable:
             raise CommandError(
                 f"{changed:,} answers rewrapped; {unreadable:,} cannot be read: their key is not in"
