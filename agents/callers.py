@@ -31,7 +31,8 @@ class Refused(Exception):
 class Caller:
     """Be an agent with a key, or an operator (with a session or a key of their own).
 
-    ``actor`` is how the record names who acts (``agent:…``, ``user:…``), ``name`` the bare name.
+    ``actor`` is how the record names who acts (``agent:…``, ``user:…``), ``name`` the bare name, and ``via``
+    by which way they came where it is not a page or the API.
     """
 
     actor: str
@@ -40,6 +41,7 @@ class Caller:
     user: Any = None
     scopes: frozenset[str] = field(default_factory=frozenset)
     key: Key | None = None
+    via: str = ""
 
     # What Django, DRF and the log expect of request.user.
     is_authenticated = True
@@ -49,6 +51,11 @@ class Caller:
     @property
     def pk(self) -> str:
         return self.actor
+
+    @property
+    def way(self) -> dict[str, str]:
+        """Return what an event says of the way by which they came."""
+        return {"via": self.via} if self.via else {}
 
     def on_behalf_of(self, user_id: str) -> "Caller":
         """Return who a trusted back end acts as when it decides for a user of its own."""
@@ -82,9 +89,9 @@ def of_key(key: Key) -> Caller:
     return Caller(f"user:{key.user}", str(key.user), user=key.user, key=key)
 
 
-def of_user(user: AbstractUser) -> Caller:
-    """Return the caller that a logged-in operator is."""
-    return Caller(f"user:{user.get_username()}", user.get_username(), user=user)
+def of_user(user: AbstractUser, via: str = "") -> Caller:
+    """Return the caller that an operator is who was recognised."""
+    return Caller(f"user:{user.get_username()}", user.get_username(), user=user, via=via)
 
 
 def operator(request: HttpRequest) -> Caller:

@@ -273,6 +273,28 @@ class Subscription(models.Model):
         return f"{self.user_id} by {self.channel}"
 
 
+class SlackMessage(models.Model):
+    """Be a message in Slack about one item, until it says what became of it.
+
+    ``version`` is that of the item as the message shows it. Nothing is done before ``not_before``.
+    """
+
+    subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="messages")
+    item_id = models.CharField(max_length=32)
+    version = models.PositiveIntegerField()
+    channel = models.CharField(max_length=64)
+    ts = models.CharField(max_length=64)
+    not_before = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["subscription", "item_id"], name="slack_message_once_an_item")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.item_id} in {self.channel}"
+
+
 class JobLease(models.Model):
     """Let one beat at a time do a job, and show when it last did."""
 

@@ -4,7 +4,7 @@ import sqlite3
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import Error, Tags, register
+from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as CheckWarning
 from django.db import connection
 
@@ -109,7 +109,7 @@ def drawn_keys_are_shared(app_configs: Any, **kwargs: Any) -> list[CheckWarning]
 @register(Tags.security)
 def services_have_addresses(app_configs: Any, **kwargs: Any) -> list[Error]:
     """What is called with a key must be reached encrypted."""
-    names = ("HITL_OPENAI_URL", "HITL_REPLICATE_URL")
+    names = ("HITL_OPENAI_URL", "HITL_REPLICATE_URL", "HITL_SLACK_URL")
     told = [outbound.why_no_base(name, getattr(settings, name)) for name in names]
     if settings.HITL_PUBLIC_URL and outbound.read(settings.HITL_PUBLIC_URL) is None:
         told.append("HITL_PUBLIC_URL must be the address by which others reach this server.")
@@ -142,6 +142,33 @@ def mails_can_lead_here(app_configs: Any, **kwargs: Any) -> list[CheckWarning]:
             "HITL_EMAIL_URL is set but HITL_PUBLIC_URL is not: mails have no links.",
             hint="Set HITL_PUBLIC_URL=https://hitl.example.com, as people reach this server.",
             id="hitl.W004",
+        )
+    ]
+
+
+@register()
+def slack_is_whole(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """A bot that cannot tell who clicks sends nothing; one without the server's address leads nowhere."""
+    names = ("HITL_SLACK_TOKEN", "HITL_SLACK_SIGNING_SECRET")
+    there = [name for name in names if getattr(settings, name)]
+    if not there:
+        return []
+    if len(there) < len(names):
+        (missing,) = set(names) - set(there)
+        return [
+            Error(
+                f"{there[0]} is set but {missing} is not: Slack stays off.",
+                hint=f"Set {missing} too: both are on the pages of the app at api.slack.com.",
+                id="hitl.E008",
+            )
+        ]
+    if settings.HITL_PUBLIC_URL:
+        return []
+    return [
+        CheckWarning(
+            "Slack is set up but HITL_PUBLIC_URL is not: its messages have no links.",
+            hint="Set HITL_PUBLIC_URL=https://hitl.example.com, as people and Slack reach this server.",
+            id="hitl.W005",
         )
     ]
 

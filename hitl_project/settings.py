@@ -135,6 +135,9 @@ HITL_EMAIL_FROM = env.str("HITL_EMAIL_FROM", "") or "hitl@localhost"
 
 # --- Channels ----------------------------------------------------------------------------------------
 
+HITL_SLACK_TOKEN = env.str("HITL_SLACK_TOKEN", "").strip()
+HITL_SLACK_SIGNING_SECRET = env.str("HITL_SLACK_SIGNING_SECRET", "").strip()
+HITL_SLACK_URL = env.str("HITL_SLACK_URL", "") or "https://slack.com/api/"
 # Those of Apprise whose hosts no address can choose.
 APPRISE_SCHEMES = [
     *("discord", "gchat", "join", "line", "pagerduty", "pbul", "pover", "prowl", "signl4"),
@@ -412,6 +415,7 @@ LOGGING = {
         # At DEBUG these two write addresses by which anybody could write to a person.
         "apprise": {"handlers": ["nothing"], "level": "CRITICAL", "propagate": False},
         "urllib3": {"level": "ERROR"},
+        "slack_sdk": {"level": "CRITICAL"},  # at DEBUG it writes what agents asked; failures are told by us
         "replicate": {"level": "WARNING"},  # at DEBUG it writes the inputs of models
         "httpcore": {"level": "WARNING"},  # at DEBUG it writes what a probed service answers
     },

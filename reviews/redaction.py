@@ -32,6 +32,18 @@ def redacted(arguments: Any) -> Any:
     return found if len(orjson.dumps(found)) <= SIZE_LIMIT else CUT
 
 
+def has_secrets(value: Any) -> bool:
+    """Say whether anything in *value*, however deep, is called like a secret or looks like one."""
+    match value:
+        case str():
+            return bool(_LOOKS.search(value))
+        case dict():
+            return any(_NAMES.search(name) or has_secrets([name, inner]) for name, inner in value.items())
+        case list():
+            return any(map(has_secrets, value))
+    return False
+
+
 def _redacted(value: Any, depth: int) -> Any:
     match value:
         case str():

@@ -358,7 +358,7 @@ def test_a_test_that_is_not_taken_says_why(ann: User, enter: Enter, receiver: Re
     receiver.trouble(Trouble(403))
     body = {**OWN, "apprise-url": address_at(receiver), "apprise-lowest": "1", "try": "apprise"}
     page = enter(ann).post(PREFERENCES, body, follow=True)
-    assert "The test was not taken: answered 403" in page_text(page)
+    assert "That was not taken: answered 403" in page_text(page)
 
 
 def test_the_address_is_in_no_log_and_no_event(

@@ -308,9 +308,9 @@ def test_a_choice_that_is_none_is_refused(
 
 def test_mail_is_not_offered_without_a_server_or_an_address(ann: User, enter: Enter, settings: Any) -> None:
     settings.HITL_EMAIL_URL = ""
-    assert "Quiet from" not in page_text(enter(ann).get(PREFERENCES))
+    assert "A mail never says" not in page_text(enter(ann).get(PREFERENCES))
     settings.HITL_EMAIL_URL = "smtp://127.0.0.1:25"
-    assert "Quiet from" not in page_text(enter(ann).get(PREFERENCES))
+    assert "A mail never says" not in page_text(enter(ann).get(PREFERENCES))
 
 
 def test_mails_are_stopped_from_within_one_without_logging_in(

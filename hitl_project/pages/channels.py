@@ -14,7 +14,8 @@ from django.utils.translation import gettext_lazy
 
 from agents.callers import operator
 from events.models import Channel, Subscription
-from reviews import apprising, telling
+from events.transports import slack
+from reviews import apprising, linking, telling
 from reviews.models import Priority
 
 DIGESTS = {
@@ -38,6 +39,8 @@ class ChannelForm(forms.ModelForm[Subscription]):
     title: Any = ""
     nothing: Any = gettext_lazy("nothing")
     can_be_tried = False
+    try_label: Any = gettext_lazy("Save and send a test")
+    arrived: Any = gettext_lazy("The test was taken. See whether it arrived.")
 
     lowest = forms.TypedChoiceField(
         label=gettext_lazy("Write to me about"), coerce=int, empty_value=None, required=False
@@ -175,7 +178,66 @@ class AppriseForm(ChannelForm):
         return apprising.send_test(one) if one else _("Write the address at which you want to hear.")
 
 
-FORMS: tuple[type[ChannelForm], ...] = (MailForm, AppriseForm)
+class SlackForm(ChannelForm):
+    """Ask for the member first; what to hear of is chosen once a click of theirs has linked the two."""
+
+    channel = Channel.SLACK
+    title = "Slack"
+    nothing = gettext_lazy("nothing: unlink this account")
+    member = forms.CharField(
+        label=gettext_lazy("Member id"),
+        required=False,
+        max_length=32,
+        help_text=gettext_lazy("In Slack: your profile, then the three dots, then “Copy member ID”."),
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+        ),
+    )
+    can_be_tried = True
+    arrived = gettext_lazy("A message is on its way to you in Slack. Press its button within 15 minutes.")
+
+    def __init__(self, data: Any = None, *, user: Any) -> None:
+        super().__init__(data, user=user)
+        self.is_linked = self.kept is not None
+        self.try_label = gettext_lazy("Save and send a test") if self.is_linked else gettext_lazy("Link it")
+        for name in ["member"] if self.is_linked else ChannelForm.Meta.fields:
+            del self.fields[name]
+        if self.is_linked:
+            self.arrived = ChannelForm.arrived
+
+    @classmethod
+    def is_offered(cls, user: Any) -> bool:
+        return slack.is_on()
+
+    def words(self) -> str:
+        if self.kept is None:
+            return _("You get a message there, and a button in it links the two: it may take a moment.")
+        told = _("To %(member)s. What a click can decide is asked there, with all that it is about.")
+        return told % {"member": linking.member_of(self.kept)}
+
+    def clean_member(self) -> str:
+        member: str = self.cleaned_data["member"].strip().upper()
+        if member and not linking.is_member(member):
+            raise ValidationError(_("A member id reads like U012AB3CD."))
+        return member
+
+    def keep(self, user: User) -> None:
+        if not self.is_linked:
+            return
+        if self.cleaned_data["lowest"] is None:
+            linking.unlink(user)
+        else:
+            super().keep(user)
+
+    def try_out(self, user: User) -> str:
+        if self.is_linked:
+            one = telling.of(user, self.channel)
+            return linking.send_test(one) if one else ""
+        member = self.cleaned_data["member"]
+        return linking.ask(user, member) if member else _("Write your member id first.")
+
+
+FORMS: tuple[type[ChannelForm], ...] = (MailForm, SlackForm, AppriseForm)
 
 
 def forms_of(user: Any, data: Any) -> list[ChannelForm]:
@@ -188,6 +250,6 @@ def try_out(request: HttpRequest, parts: list[ChannelForm]) -> None:
     for part in parts:
         if part.can_be_tried and request.POST.get("try") == part.channel:
             if why := part.try_out(operator(request).user):
-                messages.error(request, _("The test was not taken: %(problem)s") % {"problem": why})
+                messages.error(request, _("That was not taken: %(problem)s") % {"problem": why})
             else:
-                messages.success(request, _("The test was taken. See whether it arrived."))
+                messages.success(request, part.arrived)
