@@ -74,6 +74,21 @@ class ChannelForm(forms.ModelForm[Subscription]):
             (Priority.LOW, gettext_lazy("all that I am asked")),
         ]
 
+    @property
+    def where(self) -> list[forms.BoundField]:
+        """Return the fields of where it goes."""
+        return [field for field in self if field.name not in ChannelForm.Meta.fields]
+
+    @property
+    def what(self) -> list[forms.BoundField]:
+        """Return the fields of what goes there."""
+        return [field for field in self if field.name in ("lowest", "digest_minutes")]
+
+    @property
+    def when(self) -> list[forms.BoundField]:
+        """Return the fields of when it does not."""
+        return [field for field in self if field.name.startswith("quiet_")]
+
     @classmethod
     def is_offered(cls, user: Any) -> bool:
         """Say whether this server can reach *user* by the channel."""
@@ -139,6 +154,8 @@ class AppriseForm(ChannelForm):
 
     def __init__(self, data: Any = None, *, user: Any) -> None:
         super().__init__(data, user=user)
+        if self.kept is not None:
+            self.fields["url"].label = _("Another address")
         told = _("One of %(schemes)s, as Apprise writes it. It is kept sealed, and not shown again.")
         named = ", ".join(f"{scheme}://" for scheme in settings.HITL_APPRISE_SCHEMES)
         self.fields["url"].help_text = told % {"schemes": named}
@@ -211,7 +228,7 @@ class SlackForm(ChannelForm):
 
     def words(self) -> str:
         if self.kept is None:
-            return _("You get a message there, and a button in it links the two: it may take a moment.")
+            return _("Say who you are there. You get a message with a button, and pressing it links the two.")
         told = _("To %(member)s. What a click can decide is asked there, with all that it is about.")
         return told % {"member": linking.member_of(self.kept)}
 
