@@ -39,7 +39,7 @@ class ChannelForm(forms.ModelForm[Subscription]):
     title: Any = ""
     nothing: Any = gettext_lazy("nothing")
     can_be_tried = False
-    try_label: Any = gettext_lazy("Save and send a test")
+    try_label: Any = gettext_lazy("Send a test")
     arrived: Any = gettext_lazy("The test was taken. See whether it arrived.")
 
     lowest = forms.TypedChoiceField(
@@ -216,7 +216,7 @@ class SlackForm(ChannelForm):
     def __init__(self, data: Any = None, *, user: Any) -> None:
         super().__init__(data, user=user)
         self.is_linked = self.kept is not None
-        self.try_label = gettext_lazy("Save and send a test") if self.is_linked else gettext_lazy("Link it")
+        self.try_label = gettext_lazy("Send a test") if self.is_linked else gettext_lazy("Link it")
         for name in ["member"] if self.is_linked else ChannelForm.Meta.fields:
             del self.fields[name]
         if self.is_linked:
