@@ -32,8 +32,9 @@ class Refused(Exception):
 class Caller:
     """Be an agent with a key, or an operator (with a session or a key of their own).
 
-    ``actor`` is how the record names who acts (``agent:…``, ``user:…``), ``name`` the bare name. ``looked``
-    is how long they had the page open that they decide on, where that is known.
+    ``actor`` is how the record names who acts (``agent:…``, ``user:…``), ``name`` the bare name, and ``via``
+    by which way they came where it is not a page or the API. ``looked`` is how long they had the page open
+    that they decide on, where that is known.
     """
 
     actor: str
@@ -45,6 +46,7 @@ class Caller:
     looked: dt.timedelta | None = None
     shown_at: float | None = None
     """When the holder of a session last showed who they are; None without a session."""
+    via: str = ""
 
     # What Django, DRF and the log expect of request.user.
     is_authenticated = True
@@ -54,6 +56,11 @@ class Caller:
     @property
     def pk(self) -> str:
         return self.actor
+
+    @property
+    def way(self) -> dict[str, str]:
+        """Return what an event says of the way by which they came."""
+        return {"via": self.via} if self.via else {}
 
     def on_behalf_of(self, user_id: str) -> "Caller":
         """Return who a trusted back end acts as when it decides for a user of its own."""
@@ -87,10 +94,10 @@ def of_key(key: Key) -> Caller:
     return Caller(f"user:{key.user}", str(key.user), user=key.user, key=key)
 
 
-def of_user(user: AbstractUser, session: Any = None) -> Caller:
-    """Return the caller that a logged-in operator is."""
-    when = None if session is None else presence.shown_at(session)
-    return Caller(f"user:{user.get_username()}", user.get_username(), user=user, shown_at=when)
+def of_user(user: AbstractUser, session: Any = None, via: str = "") -> Caller:
+    """Return the caller that an operator is who was recognised."""
+    when, name = None if session is None else presence.shown_at(session), user.get_username()
+    return Caller(f"user:{name}", name, user=user, shown_at=when, via=via)
 
 
 def operator(request: HttpRequest) -> Caller:

@@ -66,6 +66,21 @@ def why_not(url: str) -> str:
     return _why_not(parts.scheme, _read(found))
 
 
+def judged(scheme: str, host: str, port: int) -> list[Address]:
+    """Return the addresses of *host* that may be called now, the one to take first.
+
+    Raises:
+        Refused: it is not found, or one of them may not be called.
+    """
+    try:
+        addresses = _read(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    except (OSError, UnicodeError):
+        addresses = []
+    if reason := _why_not(scheme, addresses):
+        raise Refused(reason)
+    return addresses
+
+
 def _why_not(scheme: str, addresses: list[Address]) -> str:
     let_in = [any(address in network for network in settings.HITL_WEBHOOK_NETWORKS) for address in addresses]
     if not addresses:

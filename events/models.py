@@ -234,28 +234,68 @@ class PushSubscription(models.Model):
         return f"{self.user_id}, since {self.created_at:%Y-%m-%d}"
 
 
-class MailSubscription(models.Model):
-    """Be somebody who wants mail about what waits, from ``lowest`` on, and how far they were told.
+class Channel(models.TextChoices):
+    """The ways by which a person hears that something waits."""
 
-    What is not urgent waits while it is quiet between ``quiet_from`` and ``quiet_until``, by their own clock,
-    and until ``digest_minutes`` after the last mail. ``told`` and ``not_before`` are those of a
-    :class:`PushSubscription`.
+    MAIL = "mail"
+    SLACK = "slack"
+    APPRISE = "apprise"
+
+
+class Subscription(models.Model):
+    """Be somebody who wants to hear by one channel what waits, from ``lowest`` on, and how far they know.
+
+    ``address`` is ``team:member`` of Slack, and of Apprise a sealed URL (see :mod:`events.sealing`); mail
+    goes to the account's own. What is not urgent waits while it is quiet between ``quiet_from`` and
+    ``quiet_until``, by their own clock, and until ``digest_minutes`` after they were last told. ``told`` and
+    ``not_before`` are those of a :class:`PushSubscription`.
     """
 
-    user = models.OneToOneField(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="mail_subscription"
-    )
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="subscriptions")
+    channel = models.CharField(max_length=10, choices=Channel)
+    address = models.CharField(max_length=2_000, blank=True)
     lowest = models.PositiveSmallIntegerField()
     quiet_from = models.TimeField(null=True, blank=True)
     quiet_until = models.TimeField(null=True, blank=True)
     digest_minutes = models.PositiveSmallIntegerField(default=0)
     told = models.CharField(max_length=26)
-    mailed_at = models.DateTimeField(null=True)
+    told_at = models.DateTimeField(null=True)
     failures = models.PositiveSmallIntegerField(default=0)
     not_before = models.DateTimeField(db_default=Now())
 
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "channel"], name="subscription_once_a_channel"),
+            # Who clicks in Slack decides as the person they are linked to: nobody is two of them.
+            models.UniqueConstraint(
+                fields=["address"], name="subscription_of_one_member", condition=Q(channel="slack")
+            ),
+        ]
+
     def __str__(self) -> str:
-        return f"{self.user_id}"
+        return f"{self.user_id} by {self.channel}"
+
+
+class SlackMessage(models.Model):
+    """Be a message in Slack about one item, until it says what became of it.
+
+    ``version`` is that of the item as the message shows it. Nothing is done before ``not_before``.
+    """
+
+    subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="messages")
+    item_id = models.CharField(max_length=32)
+    version = models.PositiveIntegerField()
+    channel = models.CharField(max_length=64)
+    ts = models.CharField(max_length=64)
+    not_before = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["subscription", "item_id"], name="slack_message_once_an_item")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.item_id} in {self.channel}"
 
 
 class JobLease(models.Model):

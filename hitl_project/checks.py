@@ -4,11 +4,12 @@ import sqlite3
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import Error, Tags, register
+from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as CheckWarning
 from django.db import connection
 
 from events import outbound
+from events.transports import apprise
 
 
 @register(Tags.security)
@@ -108,7 +109,7 @@ def drawn_keys_are_shared(app_configs: Any, **kwargs: Any) -> list[CheckWarning]
 @register(Tags.security)
 def services_have_addresses(app_configs: Any, **kwargs: Any) -> list[Error]:
     """What is called with a key must be reached encrypted."""
-    names = ("HITL_OPENAI_URL", "HITL_REPLICATE_URL")
+    names = ("HITL_OPENAI_URL", "HITL_REPLICATE_URL", "HITL_SLACK_URL")
     told = [outbound.why_no_base(name, getattr(settings, name)) for name in names]
     if settings.HITL_PUBLIC_URL and outbound.read(settings.HITL_PUBLIC_URL) is None:
         told.append("HITL_PUBLIC_URL must be the address by which others reach this server.")
@@ -176,6 +177,49 @@ OF_SSO = {
     "HITL_OIDC_CLIENT_SECRET": "the provider has to believe it",
     "HITL_OIDC_GROUPS": "without groups that stand for roles nobody gets in",
 }
+
+
+@register()
+def slack_is_whole(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """A bot that cannot tell who clicks sends nothing; one without the server's address leads nowhere."""
+    names = ("HITL_SLACK_TOKEN", "HITL_SLACK_SIGNING_SECRET")
+    there = [name for name in names if getattr(settings, name)]
+    if not there:
+        return []
+    if len(there) < len(names):
+        (missing,) = set(names) - set(there)
+        return [
+            Error(
+                f"{there[0]} is set but {missing} is not: Slack stays off.",
+                hint=f"Set {missing} too: both are on the pages of the app at api.slack.com.",
+                id="hitl.E011",
+            )
+        ]
+    if settings.HITL_PUBLIC_URL:
+        return []
+    return [
+        CheckWarning(
+            "Slack is set up but HITL_PUBLIC_URL is not: its messages have no links.",
+            hint="Set HITL_PUBLIC_URL=https://hitl.example.com, as people and Slack reach this server.",
+            id="hitl.W005",
+        )
+    ]
+
+
+@register()
+def channels_are_known(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """A channel that was not read could open files, run programs or call hosts that nobody judged."""
+    return [
+        Error(
+            f"HITL_APPRISE_SCHEMES has {scheme!r}, which is none that this server sends by.",
+            hint=f"Choose among {', '.join(sorted(apprise.SCHEMES))}; an empty value switches Apprise off.",
+            id="hitl.E010",
+        )
+        for scheme in settings.HITL_APPRISE_SCHEMES
+        if scheme not in apprise.SCHEMES
+    ]
+
+
 HOW_TO_SET = {
     "HITL_DEPLOYMENT_ID": "any text that stays the same as long as the data.",
     "HITL_SECRETS_KEYS": "1:key, a key being 32 random bytes in URL-safe base64.",

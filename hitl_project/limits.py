@@ -9,8 +9,10 @@ from django.conf import settings
 from django.utils.http import parse_header_parameters
 
 from events.problems import CONTENT_TYPE, Problem
+from interrupts.hooks import LIMIT as SLACK_LIMIT
 
 PIECE = 64 * 1024
+SLACK = "/hooks/slack"
 TOO_LARGE = Problem(413, "too_large", "The body is too large.")
 UNREADABLE = Problem(415, "unsupported_media_type", "This Content-Type cannot be read. Send UTF-8.")
 CHARSETS = ("utf-8", "utf8", "us-ascii")
@@ -23,6 +25,8 @@ UPLOADS = re.compile(
 
 def limit_of(path: str) -> int:
     """Return how many bytes a body on *path* may have; only where files are taken are they many."""
+    if path == SLACK:
+        return SLACK_LIMIT
     if UPLOADS.search(path):
         return (settings.HITL_ATTACHMENT_MAX_MIB + 1) * 1024 * 1024
     return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)

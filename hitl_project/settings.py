@@ -147,6 +147,22 @@ if HITL_EMAIL_URL:
 EMAIL_TIMEOUT = 5
 HITL_EMAIL_FROM = env.str("HITL_EMAIL_FROM", "") or "hitl@localhost"
 
+# --- Channels ----------------------------------------------------------------------------------------
+
+HITL_SLACK_TOKEN = env.str("HITL_SLACK_TOKEN", "").strip()
+HITL_SLACK_SIGNING_SECRET = env.str("HITL_SLACK_SIGNING_SECRET", "").strip()
+HITL_SLACK_URL = env.str("HITL_SLACK_URL", "") or "https://slack.com/api/"
+# Those of Apprise whose hosts no address can choose.
+APPRISE_SCHEMES = [
+    *("discord", "gchat", "join", "line", "pagerduty", "pbul", "pover", "prowl", "signl4"),
+    *("tgram", "threema", "webex", "wxteams"),
+]
+HITL_APPRISE_SCHEMES = [
+    scheme.strip().lower().removesuffix("://")
+    for scheme in env.list("HITL_APPRISE_SCHEMES", default=APPRISE_SCHEMES)
+    if scheme.strip()
+]
+
 # --- Where things are kept -------------------------------------------------------------------------
 
 DATABASE_URL = env.str("DATABASE_URL", "")
@@ -412,7 +428,10 @@ LOGGING = {
             ],
         }
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "json"},
+        "nothing": {"class": "logging.NullHandler"},
+    },
     "root": {
         "handlers": ["stderr"],
         "level": one_of("HITL_LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR", "CRITICAL")),
@@ -425,6 +444,10 @@ LOGGING = {
         "celery": {"level": "WARNING"},
         "uvicorn": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
+        # At DEBUG these two write addresses by which anybody could write to a person.
+        "apprise": {"handlers": ["nothing"], "level": "CRITICAL", "propagate": False},
+        "urllib3": {"level": "ERROR"},
+        "slack_sdk": {"level": "CRITICAL"},  # at DEBUG it writes what agents asked; failures are told by us
         "replicate": {"level": "WARNING"},  # at DEBUG it writes the inputs of models
         "httpcore": {"level": "WARNING"},  # at DEBUG it writes what a probed service answers
     },

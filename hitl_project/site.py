@@ -10,9 +10,11 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.utils.decorators import method_decorator
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_post_parameters
 
 from agents import preferences, presence
 from agents.callers import operator
@@ -20,7 +22,7 @@ from agents.forms import PreferencesForm
 from hitl_project import sessions
 from hitl_project.identity import security
 from hitl_project.identity.entrance import Entrance
-from hitl_project.pages import devices, mail, overview, record
+from hitl_project.pages import channels, devices, overview, record
 from hitl_project.pages.readers import reading
 from hitl_project.pages.site_map import places
 from hitl_project.pages.story import story
@@ -86,21 +88,24 @@ class HITLAdminSite(AdminSite):
         found["places"] = places(self.get_app_list(request), request.user)
         return super().index(request, {**found, **(extra_context or {})})
 
+    @method_decorator(sensitive_post_parameters())  # an address by which a person is reached is a secret
     def preferences(self, request: HttpRequest) -> HttpResponse:
         """Take how somebody likes to read: always of who is logged in, so nobody sets another's."""
         form = PreferencesForm(request.POST or None, instance=preferences.of(request.user))
-        mails = mail.form_of(request.user, request.POST or None)
-        if request.method == "POST" and form.is_valid() and (mails is None or mails.is_valid()):
-            preferences.keep(operator(request).user, **form.cleaned_data)
-            if mails is not None:
-                mails.keep(operator(request).user)
+        parts = channels.forms_of(request.user, request.POST or None)
+        if request.method == "POST" and all([form.is_valid(), *(part.is_valid() for part in parts)]):
+            user = operator(request).user
+            preferences.keep(user, **form.cleaned_data)
+            for part in parts:
+                part.keep(user)
             with reading(request):
                 messages.success(request, gettext("Your preferences are saved."))
+                channels.try_out(request, parts)
             return HttpResponseRedirect(request.path)
         found = {
             "title": _("Preferences"),
             "form": form,
-            "mails": mails,
+            "channels": parts,
             "zones": preferences.offered_zones(),
         }
         return TemplateResponse(

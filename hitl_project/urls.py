@@ -8,6 +8,7 @@ from events.http import API_PREFIXES
 from hitl_project import docs, health, well_known
 from hitl_project.identity import second_step, sso
 from hitl_project.pages import mail
+from interrupts import hooks as clicks
 from runs import hooks
 from runs.metrics import MetricsViewSet
 
@@ -37,6 +38,7 @@ urlpatterns = [
     path("metrics", MetricsViewSet.as_view({"get": "retrieve"})),
     path(".well-known/jwks.json", well_known.jwks),
     path("hooks/runs/<run_id>/<token>", hooks.receive),
+    path("hooks/slack", clicks.slack),
     path("mail/stop/<token>", mail.stop),
     path("docs", docs.page),
     path("docs/problems", docs.problems),

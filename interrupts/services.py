@@ -286,6 +286,7 @@ def _decide(
             **({"votes": changes["votes"]} if changes and "votes" in changes else {}),
             "comment": comment,
             "resolved_by": by.name,
+            **by.way,
             "tool_args": interrupt.tool_args,
             "content_hash": interrupt.content_hash,
             "policy": interrupt.policy_in_force,

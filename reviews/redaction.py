@@ -35,6 +35,21 @@ def redacted(arguments: Any, named: Iterable[str] = ()) -> Any:
     return found if len(orjson.dumps(found)) <= SIZE_LIMIT else CUT
 
 
+def has_secrets(value: Any, named: Iterable[str] = ()) -> bool:
+    """Say whether anything in *value*, however deep, is *named*, called like a secret, or looks like one."""
+    names = frozenset(name.casefold() for name in named)
+    match value:
+        case str():
+            return bool(_LOOKS.search(value))
+        case dict():
+            return any(
+                _is_secret(name, names) or has_secrets([name, inner], names) for name, inner in value.items()
+            )
+        case list():
+            return any(has_secrets(inner, names) for inner in value)
+    return False
+
+
 def _redacted(value: Any, named: frozenset[str], depth: int) -> Any:
     match value:
         case str():

@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from events import jobs
-from reviews import follow_up, mailing, notifying, services
+from reviews import apprising, follow_up, mailing, notifying, services
 
 
 @shared_task
@@ -32,5 +32,11 @@ def push_to_people() -> None:
 
 @shared_task
 def mail_to_people() -> None:
-    """Every 10 s: write to those who are asked about something new, as they chose."""
-    jobs.once("mail_to_people", mailing.mail_to_people, every=10, lease=60)
+    """Every 5 s: write to those who are asked about something new, as they chose."""
+    jobs.once("mail_to_people", mailing.mail_to_people, every=5, lease=60)
+
+
+@shared_task
+def tell_by_apprise() -> None:
+    """Every 5 s: tell those who named a channel of Apprise's about something new, as they chose."""
+    jobs.once("tell_by_apprise", apprising.tell_by_apprise, every=5, lease=60)

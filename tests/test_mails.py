@@ -9,10 +9,10 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models.functions import Now
 
-from events.models import MailSubscription
+from events.models import Channel, Subscription
 from hitl_project.checks import mails_can_lead_here
 from hitl_project.environment import mail_server
-from reviews import mailing
+from reviews import mailing, telling
 from reviews.models import Priority
 from tests import mails, push
 from tests.admin import text_of as page_text
@@ -33,8 +33,8 @@ def writes_to(mailbox: MailServer) -> Write:
     def choose(person: User, **chosen: Any) -> User:
         person.email = f"{person.username}@example.com"
         person.save()
-        mailing.subscribe(person, **{"lowest": Priority.LOW, **chosen})
-        MailSubscription.objects.update(told=began())
+        telling.subscribe(person, Channel.MAIL, **{"lowest": Priority.LOW, **chosen})
+        Subscription.objects.update(told=began())
         return person
 
     return choose
@@ -42,9 +42,9 @@ def writes_to(mailbox: MailServer) -> Write:
 
 def time_passes(**by: Any) -> None:
     """Go on to when what failed is tried again; *by* says how long ago the last mail was."""
-    MailSubscription.objects.update(not_before=Now())
+    Subscription.objects.update(not_before=Now())
     if by:
-        MailSubscription.objects.update(mailed_at=Now() - dt.timedelta(**by))
+        Subscription.objects.update(told_at=Now() - dt.timedelta(**by))
 
 
 # -- What is told ---------------------------------------------------------------------------------------
@@ -165,7 +165,7 @@ def test_in_quiet_hours_the_urgent_comes_and_the_rest_waits(
 
     agent.ask(priority="low")
     assert mailing.mail_to_people() == 0
-    MailSubscription.objects.update(**around(60))  # the quiet hours are over
+    Subscription.objects.update(**around(60))  # the quiet hours are over
     assert mailing.mail_to_people() == 1
 
 
@@ -199,7 +199,7 @@ def test_what_is_answered_while_it_is_held_back_is_not_told(
     asked = agent.ask()
     assert mailing.mail_to_people() == 0
     as_bob.post_json(f"/interrupts/{asked['id']}/approve")
-    MailSubscription.objects.update(**around(60))
+    Subscription.objects.update(**around(60))
     assert mailing.mail_to_people() == 0
 
 
@@ -250,9 +250,9 @@ def test_a_mail_that_a_crash_cut_off_comes_again_under_the_same_name(
 ) -> None:
     writes_to(ann)
     agent.ask()
-    place = MailSubscription.objects.get().told
+    place = Subscription.objects.get().told
     mailing.mail_to_people()
-    MailSubscription.objects.update(told=place, not_before=Now())  # as if the process had died just then
+    Subscription.objects.update(told=place, not_before=Now())  # as if the process had died just then
     mailing.mail_to_people()
 
     first, second = mailbox.mails
@@ -285,12 +285,12 @@ def test_a_person_chooses_what_reaches_them(ann: User, enter: Enter, mailbox: Ma
 
     quiet = {"quiet_from": "22:00", "quiet_until": "06:30"}
     door.post(PREFERENCES, {**own, "lowest": "3", "digest_minutes": "60", **quiet})
-    kept = MailSubscription.objects.get(user=ann)
+    kept = Subscription.objects.get(user=ann)
     assert (kept.lowest, kept.digest_minutes) == (Priority.HIGH, 60)
     assert (kept.quiet_from, kept.quiet_until) == (dt.time(22), dt.time(6, 30))
 
     door.post(PREFERENCES, {**own, "lowest": ""})
-    assert not MailSubscription.objects.exists()
+    assert not Subscription.objects.exists()
 
 
 @pytest.mark.parametrize(
@@ -303,14 +303,14 @@ def test_a_choice_that_is_none_is_refused(
     ann.save()
     body = {"language": "", "time_zone": "", "lowest": "1", "digest_minutes": "0", **wrong}
     assert enter(ann).post(PREFERENCES, body).status_code == 200
-    assert not MailSubscription.objects.exists()
+    assert not Subscription.objects.exists()
 
 
 def test_mail_is_not_offered_without_a_server_or_an_address(ann: User, enter: Enter, settings: Any) -> None:
     settings.HITL_EMAIL_URL = ""
-    assert "Quiet from" not in page_text(enter(ann).get(PREFERENCES))
+    assert "A mail never says" not in page_text(enter(ann).get(PREFERENCES))
     settings.HITL_EMAIL_URL = "smtp://127.0.0.1:25"
-    assert "Quiet from" not in page_text(enter(ann).get(PREFERENCES))
+    assert "A mail never says" not in page_text(enter(ann).get(PREFERENCES))
 
 
 def test_mails_are_stopped_from_within_one_without_logging_in(
@@ -325,16 +325,16 @@ def test_mails_are_stopped_from_within_one_without_logging_in(
     stranger = Door(enforce_csrf_checks=True)
 
     assert stranger.get(address).status_code == 200  # a scanner of mails
-    assert MailSubscription.objects.exists()
+    assert Subscription.objects.exists()
     assert stranger.post(address, {"List-Unsubscribe": "One-Click"}).status_code == 200
-    assert not MailSubscription.objects.exists()
+    assert not Subscription.objects.exists()
 
 
 @pytest.mark.parametrize("token", ["x", "1:2:3", "%00", "MQ:1abcde:aaaa"])
 def test_a_token_of_nobody_stops_nothing(ann: User, writes_to: Write, token: str) -> None:
     writes_to(ann)
     assert Door().post(f"/mail/stop/{token}").status_code == 404
-    assert MailSubscription.objects.exists()
+    assert Subscription.objects.exists()
 
 
 def test_a_server_that_mails_without_its_address_is_warned(settings: Any) -> None:

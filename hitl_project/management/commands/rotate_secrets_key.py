@@ -1,22 +1,24 @@
-"""Change the key that seals secret answers and second factors."""
+"""Change the key that seals secret answers, second factors, and the addresses where people are told."""
 
 import sys
 from argparse import ArgumentParser
+from itertools import chain
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from events import sealing
+from events.sealing import present_version
 from hitl_project.environment import new_key, prepend_key
 from hitl_project.identity import factors
 from requests_app import secrets
+from reviews import apprising
 
 
 class Command(BaseCommand):
     help = (
-        "Wrap every secret answer and second factor by the key in use. With --new, draw the next key first."
-        " Safe to stop and to run again; what is sealed stays as it is."
+        "Wrap everything that is sealed by the key in use: secret answers, second factors, people's addresses."
+        " With --new, draw the next key first. Safe to stop and to run again; what is sealed stays as it is."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -47,14 +49,14 @@ class Command(BaseCommand):
 
     def _rewrap(self) -> None:
         self._rewrap_factors()
-        total, changed, unreadable = secrets.outdated().count(), 0, 0
-        for rewrapped, refused in secrets.rewrap_all():
+        total, changed, unreadable = secrets.outdated().count() + len(apprising.outdated()), 0, 0
+        for rewrapped, refused in chain(secrets.rewrap_all(), apprising.rewrap_all()):
             changed, unreadable = changed + rewrapped, unreadable + refused
             if sys.stderr.isatty():
                 self.stderr.write(f"\r{changed + unreadable:>12,} of {total:,} answers", ending="")
         if sys.stderr.isatty():
             self.stderr.write("")
-        version = sealing.present_version()
+        version = present_version()
         if unreadable:
             raise CommandError(
                 f"{changed:,} answers rewrapped; {unreadable:,} cannot be read: their key is not in"

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("events", "0007_longer_subjects"),
+        ("events", "0009_slack_messages"),
     ]
 
     operations = [
