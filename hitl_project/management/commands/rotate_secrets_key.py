@@ -17,7 +17,7 @@ from reviews import apprising
 
 class Command(BaseCommand):
     help = (
-        "Wrap everything that is sealed by the key in use: secret answers, second factors, people's addresses."
+        "Wrap all that is sealed by the key in use: secret answers, second factors, people's addresses."
         " With --new, draw the next key first. Safe to stop and to run again; what is sealed stays as it is."
     )
 
