@@ -46,6 +46,7 @@ import datetime as dt, json
 from django.db.models import F
 from django.utils import timezone
 from agents.models import Agent, Key
+from events import receivers
 from events.log import CHAINED, digest
 from events.models import Event, Stream
 from reviews import recount
@@ -80,6 +81,9 @@ for run in Run.objects.all():
 Key.objects.filter(agent__owner=None).exclude(agent=None).delete()
 Agent.objects.filter(owner=None).delete()
 
+receivers.create("https://ledger.example.com/hooks/hitl", label="Ledger", actor="user:ada")
+narrowed = {{"stream": "deploy-bot", "types": ["hitl.interrupt"]}}
+receivers.create("https://chat.example.com/in", label="Chat", **narrowed, actor="user:ada")
 for stream in Stream.objects.all():  # the record is what it would have been
     head = ""
     for event in Event.objects.filter(stream=stream.name).order_by("position"):

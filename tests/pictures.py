@@ -62,7 +62,9 @@ PAGES: dict[str, Address] = {
     "agents": "agents/agent/",
     "keys": "agents/key/",
     "events": "events/event/",
+    "webhooks": "events/webhook/",
     "preferences": "preferences/",
+    "security": "security/",
     "shortcuts": "inbox/",
     "offline": "offline/",
 }

@@ -45,7 +45,7 @@ def chosen(desk: Page, server: LiveServer) -> Iterator[Page]:
     desk.goto(f"{server.url}{PAGE}")
     desk.locator("#id_language").select_option("")
     desk.locator("#id_time_zone").fill("")
-    desk.locator("main [type=submit]").click()
+    desk.locator("main [type=submit].primary").click()
     expect(desk.get_by_role("heading", name="Preferences")).to_be_visible()
 
 
