@@ -33,7 +33,7 @@ def test_pictures_are_small() -> None:
     sizes = {path.name: path.stat().st_size for path in FOLDER.iterdir()}
 
     assert {name for name, size in sizes.items() if size > 100_000} == set()
-    assert sum(sizes.values()) < 3_000_000
+    assert sum(sizes.values()) < 30_000 * len(sizes)
 
 
 @pytest.mark.sqlite
