@@ -395,7 +395,7 @@ def test_addresses_are_wrapped_anew_when_the_key_changes(
     first = settings.HITL_SECRETS_KEYS
     settings.HITL_SECRETS_KEYS = {max(first) + 1: new_key(), **first}
     call_command("rotate_secrets_key")
-    assert "1 answers rewrapped" in capsys.readouterr().out
+    assert "1 secrets rewrapped" in capsys.readouterr().out
     settings.HITL_SECRETS_KEYS = {max(settings.HITL_SECRETS_KEYS): settings.HITL_SECRETS_KEYS[max(first) + 1]}
     assert apprising.address_kept(Subscription.objects.get()) == url
 

@@ -253,13 +253,13 @@ def test_rotation_rewraps_everything_and_the_old_key_can_go(
 
     assert versions() == {2}
     told = capsys.readouterr()
-    assert told.out == "5 answers rewrapped; all are under key 2.\n"
+    assert told.out == "5 secrets rewrapped; all are under key 2.\n"
     assert told.err == ""  # not a terminal
     del settings.HITL_SECRETS_KEYS[1]
     for pk in (*sealed, newer):
         assert verb(agent, pk, "reveal").json()["values"] == {"key": KEY}
     call_command("rotate_secrets_key")
-    assert capsys.readouterr().out.startswith("0 answers")
+    assert capsys.readouterr().out.startswith("0 secrets")
 
 
 def test_rotation_goes_on_where_it_was_stopped(
@@ -295,7 +295,7 @@ def test_rotation_names_what_it_cannot_read_and_does_the_rest(seal: Seal, settin
     Secret.objects.filter(request=lost).update(key_version=9)
     settings.HITL_SECRETS_KEYS = {2: new_key(), **settings.HITL_SECRETS_KEYS}
 
-    with pytest.raises(CommandError, match="1 answers rewrapped; 1 cannot be read"):
+    with pytest.raises(CommandError, match="1 secrets rewrapped; 1 cannot be read"):
         call_command("rotate_secrets_key")
 
     assert versions() == {2, 9}

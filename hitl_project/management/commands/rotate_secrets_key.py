@@ -14,6 +14,9 @@ from hitl_project.identity import factors
 from requests_app import secrets
 from reviews import apprising
 
+KEEPERS = (secrets, factors, apprising)
+"""Who keeps something sealed."""
+
 
 class Command(BaseCommand):
     help = (
@@ -40,26 +43,17 @@ class Command(BaseCommand):
                 "Put this in front of HITL_SECRETS_KEYS, with a comma. Restart every server, then run again."
             )
 
-    def _rewrap_factors(self) -> None:
-        changed = unreadable = 0
-        for rewrapped, refused in factors.rewrap_all():
-            changed, unreadable = changed + rewrapped, unreadable + refused
-        if changed or unreadable:
-            self.stdout.write(f"{changed:,} second factors rewrapped; {unreadable:,} cannot be read.")
-
     def _rewrap(self) -> None:
-        self._rewrap_factors()
-        total, changed, unreadable = secrets.outdated().count() + len(apprising.outdated()), 0, 0
-        for rewrapped, refused in chain(secrets.rewrap_all(), apprising.rewrap_all()):
+        total, changed, unreadable = sum(len(keeper.outdated()) for keeper in KEEPERS), 0, 0
+        for rewrapped, refused in chain.from_iterable(keeper.rewrap_all() for keeper in KEEPERS):
             changed, unreadable = changed + rewrapped, unreadable + refused
             if sys.stderr.isatty():
-                self.stderr.write(f"\r{changed + unreadable:>12,} of {total:,} answers", ending="")
+                self.stderr.write(f"\r{changed + unreadable:>12,} of {total:,} secrets", ending="")
         if sys.stderr.isatty():
             self.stderr.write("")
-        version = present_version()
         if unreadable:
             raise CommandError(
-                f"{changed:,} answers rewrapped; {unreadable:,} cannot be read: their key is not in"
+                f"{changed:,} secrets rewrapped; {unreadable:,} cannot be read: their key is not in"
                 " HITL_SECRETS_KEYS, or HITL_DEPLOYMENT_ID has changed."
             )
-        self.stdout.write(f"{changed:,} answers rewrapped; all are under key {version}.")
+        self.stdout.write(f"{changed:,} secrets rewrapped; all are under key {present_version()}.")
