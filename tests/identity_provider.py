@@ -2,7 +2,8 @@
 
 with IdentityProvider() as provider:
     provider.person = {"sub": "42", "groups": ["reviewers"]}
-    provider.lies = {"aud": "somebody-else"}        # claims that it signs in place of the right ones
+    provider.lies = {"aud": "somebody-else"}        # claims that it signs in place of the right ones,
+                                                    # or how they follow from the moment
     provider.trouble = "unsigned"                   # or another of TROUBLE
 """
 
@@ -111,9 +112,10 @@ class IdentityProvider:
 
     def id_token(self, query: dict[str, str]) -> str:
         now = int(time.time())
+        lies = {name: lie(now) if callable(lie) else lie for name, lie in self.lies.items()}
         claims = {
             "iss": self.url, "aud": CLIENT, "iat": now, "exp": now + 300, "nonce": query["nonce"],
-            **({"auth_time": now} if "max_age" in query else {}), **self.person, **self.lies,
+            **({"auth_time": now} if "max_age" in query else {}), **self.person, **lies,
         }  # fmt: skip
         claims = {name: value for name, value in claims.items() if value is not None}
         if self.trouble == "unsigned":
