@@ -17,9 +17,11 @@ from urllib.parse import urlencode
 import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
+from django.db.models.functions import Now
 
-from events.models import Channel, Subscription
+from events.models import Channel, SlackMessage, Subscription
 from events.transports import slack
+from interrupts.slack import tell_by_slack
 from reviews import telling
 from reviews.models import Priority
 from tests.conftest import Door
@@ -28,6 +30,7 @@ from tests.push import began
 
 TOKEN, SECRET, TEAM = "xoxb-a-token-canary", "a-signing-secret-canary", "T1TEAM"
 PATH = "/hooks/slack"
+CALL = {"tool_name": "delete_file", "tool_args": {"path": "/tmp/a", "force": True}}
 
 
 class Workspace(Service):
@@ -178,3 +181,16 @@ def in_slack(workspace: Workspace) -> Callable[..., str]:
         return member
 
     return choose
+
+
+def told(agent: Door, **fields: Any) -> dict[str, Any]:
+    """Ask, and have everybody told."""
+    asked = agent.ask(**{**CALL, **fields})
+    assert tell_by_slack() >= 1
+    return asked
+
+
+def time_passes() -> None:
+    """Let everything be due that was put off."""
+    Subscription.objects.update(not_before=Now())
+    SlackMessage.objects.update(not_before=Now())

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from agents import presence
 from agents.callers import operator
 from events.models import Channel, Subscription
 from events.transports import slack
@@ -263,9 +264,15 @@ def forms_of(user: Any, data: Any) -> list[ChannelForm]:
 
 
 def try_out(request: HttpRequest, parts: list[ChannelForm]) -> None:
-    """Send a test where the button for one was pressed, and say what came of it."""
+    """Send a test where the button for one was pressed, and say what came of it.
+
+    Raises:
+        NotRecent: who is about to link an account that then decides for them has to confirm who they are.
+    """
     for part in parts:
         if part.can_be_tried and request.POST.get("try") == part.channel:
+            if isinstance(part, SlackForm) and not part.is_linked:
+                presence.must_be_recent(request.session)
             if why := part.try_out(operator(request).user):
                 messages.error(request, _("That was not taken: %(problem)s") % {"problem": why})
             else:
