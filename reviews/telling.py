@@ -27,6 +27,8 @@ from reviews import notifying
 from reviews.models import Priority, ReviewItem
 
 LEASE = dt.timedelta(seconds=60)
+REST = dt.timedelta(seconds=30)
+"""So long nobody is told again by the same channel: an agent that floods fills no mailbox."""
 FIRST_PAUSE, LONGEST_PAUSE = 20, 3_600
 AT_ONCE, SIDE_BY_SIDE, SECONDS = 50, 25, 20.0
 
@@ -170,7 +172,7 @@ def _settle(carrier: Carrier, telling: Telling, outcome: Outcome) -> bool:
     one = telling.subscription
     carrier.keep(telling, outcome)
     if not outcome.problem:
-        _same(one).update(told=telling.told, told_at=database_now(), failures=0, not_before=Now())
+        _same(one).update(told=telling.told, told_at=database_now(), failures=0, not_before=Now() + REST)
         return True
     failures = min(one.failures + 1, 1_000)
     pause = min(LONGEST_PAUSE, max(outcome.wait, FIRST_PAUSE * 2 ** min(failures - 1, 10)))

@@ -24,7 +24,7 @@ from django.contrib.auth.models import User
 from django.db.models.functions import Now
 
 from events.models import PushSubscription
-from reviews import notifying
+from reviews import notifying, telling
 from reviews.models import ReviewItem
 from tests.conftest import Door
 from tests.providers import Reply, Seen, Service
@@ -103,8 +103,9 @@ def service(settings: Any) -> Iterator[PushService]:
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take ids for settled at once."""
+    """Take ids for settled at once, and let nobody rest from being told."""
     monkeypatch.setattr(notifying, "SETTLED", dt.timedelta(seconds=-1))
+    monkeypatch.setattr(telling, "REST", dt.timedelta(0))
 
 
 @pytest.fixture

@@ -176,3 +176,20 @@ def test_who_asks_to_wait_is_left_alone_as_long(agent: Door, ann: User, mailbox:
 
 def test_a_subscription_says_nothing_of_its_address(ann: User) -> None:
     assert "T1" not in str(subscribed(ann, Channel.SLACK, address="T1:U1"))
+
+
+def test_a_flood_of_urgent_questions_is_a_mail_every_half_minute(
+    agent: Door, ann: User, mailbox: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telling, "REST", dt.timedelta(seconds=30))
+    subscribed(ann)
+    sent = []
+    for _ in range(5):
+        agent.ask(priority="critical")
+        sent.append(mailing.mail_to_people())
+    assert sent == [1, 0, 0, 0, 0]
+
+    Subscription.objects.update(not_before=Now())
+    assert mailing.mail_to_people() == 1
+
+    assert "Urgent: 4 new questions wait" in str(mailbox.mails[-1]["Subject"])
