@@ -12,10 +12,9 @@ import environ
 import structlog
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
-from structlog.typing import Processor
 
 from hitl_project.environment import data_folder, generated_secret, keys_by_version, mail_server, one_key
-from hitl_project.logs import without_query_string
+from hitl_project.logs import SHARED, lines_of_json
 from hitl_project.product import business_hours, groups_of_people, networks, tool_permissions
 
 django_stubs_ext.monkeypatch()  # Django's generic classes can be written as such: ModelAdmin[Item]
@@ -397,58 +396,14 @@ SPECTACULAR_SETTINGS = {
 
 # --- Logs ------------------------------------------------------------------------------------------
 
-SHARED_PROCESSORS: list[Processor] = [
-    structlog.contextvars.merge_contextvars,
-    without_query_string,
-    structlog.stdlib.add_logger_name,
-    structlog.stdlib.add_log_level,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-]
 structlog.configure(
     processors=[
         structlog.stdlib.filter_by_level,
-        *SHARED_PROCESSORS,
+        *SHARED,
         structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
     ],
     logger_factory=structlog.stdlib.LoggerFactory(),
     cache_logger_on_first_use=True,
 )
 DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = logging.INFO  # a caller's mistake is not ours
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "json": {
-            "()": structlog.stdlib.ProcessorFormatter,
-            "foreign_pre_chain": SHARED_PROCESSORS,
-            "processors": [
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer(),
-            ],
-        }
-    },
-    "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": "json"},
-        "nothing": {"class": "logging.NullHandler"},
-    },
-    "root": {
-        "handlers": ["stderr"],
-        "level": one_of("HITL_LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR", "CRITICAL")),
-    },
-    "loggers": {
-        "django_structlog": {"level": "WARNING"},
-        "django.request": {"level": "ERROR"},
-        "django.security.DisallowedHost": {"level": "CRITICAL"},  # a scanner's noise, answered with 400
-        "django_celery_beat": {"level": "WARNING"},
-        "celery": {"level": "WARNING"},
-        "uvicorn": {"level": "WARNING"},
-        "httpx": {"level": "WARNING"},
-        # At DEBUG these two write addresses by which anybody could write to a person.
-        "apprise": {"handlers": ["nothing"], "level": "CRITICAL", "propagate": False},
-        "urllib3": {"level": "ERROR"},
-        "slack_sdk": {"level": "CRITICAL"},  # at DEBUG it writes what agents asked; failures are told by us
-        "replicate": {"level": "WARNING"},  # at DEBUG it writes the inputs of models
-        "httpcore": {"level": "WARNING"},  # at DEBUG it writes what a probed service answers
-    },
-}
+LOGGING = lines_of_json(one_of("HITL_LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR", "CRITICAL")))
