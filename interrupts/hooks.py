@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from events import once
 from events.problems import Problem, not_found
 from events.transports import slack as transport
 from interrupts import clicks
@@ -36,8 +37,8 @@ def slack(request: HttpRequest) -> HttpResponse:
         click = clicks.read(_payload(body))
     except clicks.Malformed:
         return Problem(400, "invalid", "This is not what Slack sends when somebody clicks.").response()
-    once = f"click:{hashlib.sha256(signature.encode()).hexdigest()}"
-    if click is not None and transport.is_first(once, REMEMBERED_SECONDS, otherwise=True):
+    key = f"slack:click:{hashlib.sha256(signature.encode()).hexdigest()}"
+    if click is not None and once.is_first(key, REMEMBERED_SECONDS, otherwise=True):
         _take(click)
     return HttpResponse(status=200)
 

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from events import log
 from events.models import SYSTEM, Channel, Subscription
+from events.once import has_room, is_first
 from events.transports import slack
 from reviews import notifying, telling
 from reviews.models import Priority
@@ -45,8 +46,7 @@ def ask(user: User, member: str) -> str:
     """Ask *member* whether they are *user*; return why they could not be asked."""
     if not is_member(member):
         return _("A member id reads like U012AB3CD.")
-    tries = (f"asked:{user.pk}:{number}" for number in range(ASKED_AN_HOUR))
-    if not any(slack.is_first(one, 3_600, otherwise=True) for one in tries):
+    if not has_room(f"slack:asked:{user.pk}", ASKED_AN_HOUR, 3_600):
         return _("Too many messages were asked for. Wait an hour, then try again.")
     opened = slack.call("conversations.open", users=member)
     if opened.problem:
@@ -89,7 +89,7 @@ def link(text: str, *, team: str, member: str) -> User:
         Refused: see there.
     """
     try:
-        pk, asked, once = signing.loads(text, salt=SALT, max_age=SECONDS)
+        pk, asked, drawn = signing.loads(text, salt=SALT, max_age=SECONDS)
     except (signing.BadSignature, ValueError, TypeError):
         raise Refused(_("This button has expired. Ask for another message under Preferences.")) from None
     if asked != member:
@@ -97,7 +97,7 @@ def link(text: str, *, team: str, member: str) -> User:
     own = slack.team()
     if own.body.get("team_id") != team:
         raise Refused(own.problem or _("This is another workspace than the one this server is in."))
-    if not slack.is_first(f"linked:{once}", 2 * SECONDS, otherwise=False):
+    if not is_first(f"slack:linked:{drawn}", 2 * SECONDS, otherwise=False):
         raise Refused(_("This button was pressed before."))
     user = _operators().filter(pk=pk).first()
     if user is None:

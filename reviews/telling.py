@@ -23,12 +23,13 @@ from django.utils.translation import gettext, ngettext
 from agents import preferences
 from events.clock import database_now
 from events.models import Channel, Subscription
+from events.once import has_room
 from reviews import notifying
 from reviews.models import Priority, ReviewItem
 
 LEASE = dt.timedelta(seconds=60)
-REST = dt.timedelta(seconds=30)
-"""So long nobody is told again by the same channel: an agent that floods fills no mailbox."""
+BURST, BURST_SECONDS, REST = 10, 600, dt.timedelta(seconds=60)
+"""Who was told so often in a while then rests between two messages: an agent that floods fills no mailbox."""
 FIRST_PAUSE, LONGEST_PAUSE = 20, 3_600
 AT_ONCE, SIDE_BY_SIDE, SECONDS = 50, 25, 20.0
 
@@ -172,7 +173,8 @@ def _settle(carrier: Carrier, telling: Telling, outcome: Outcome) -> bool:
     one = telling.subscription
     carrier.keep(telling, outcome)
     if not outcome.problem:
-        _same(one).update(told=telling.told, told_at=database_now(), failures=0, not_before=Now() + REST)
+        rest = dt.timedelta(0) if has_room(f"told:{one.pk}", BURST, BURST_SECONDS) else REST
+        _same(one).update(told=telling.told, told_at=database_now(), failures=0, not_before=Now() + rest)
         return True
     failures = min(one.failures + 1, 1_000)
     pause = min(LONGEST_PAUSE, max(outcome.wait, FIRST_PAUSE * 2 ** min(failures - 1, 10)))

@@ -21,10 +21,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.db.models.functions import Now
 
 from events.models import PushSubscription
-from reviews import notifying, telling
+from reviews import notifying
 from reviews.models import ReviewItem
 from tests.conftest import Door
 from tests.providers import Reply, Seen, Service
@@ -103,9 +104,9 @@ def service(settings: Any) -> Iterator[PushService]:
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take ids for settled at once, and let nobody rest from being told."""
+    """Take ids for settled at once, and let nobody have been told before."""
+    cache.clear()
     monkeypatch.setattr(notifying, "SETTLED", dt.timedelta(seconds=-1))
-    monkeypatch.setattr(telling, "REST", dt.timedelta(0))
 
 
 @pytest.fixture

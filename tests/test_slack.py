@@ -258,7 +258,7 @@ def test_a_message_about_what_was_cleaned_up_is_forgotten(
     assert not SlackMessage.objects.exists()
 
 
-@pytest.mark.parametrize("number", [1, 20])
+@pytest.mark.parametrize("number", [1, 10])
 def test_a_look_asks_no_more_however_many_messages_wait(
     agent: Door, ann: User, in_slack: InSlack, workspace: Workspace, number: int,
     django_assert_num_queries: Any,

@@ -114,15 +114,6 @@ def escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def is_first(key: str, seconds: int, *, otherwise: bool) -> bool:
-    """Say whether *key* was not seen in so many seconds; *otherwise* where the cache cannot say."""
-    try:
-        return bool(cache.add(f"slack:{key}", 1, seconds))
-    except Exception as problem:
-        log.warning("slack_not_counted", problem=type(problem).__name__)
-        return otherwise
-
-
 def _refused(method: str, response: Any) -> Answer:
     status = getattr(response, "status_code", None) or response.get("status", 0)
     headers = getattr(response, "headers", None) or response.get("headers") or {}
