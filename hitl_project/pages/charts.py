@@ -173,15 +173,15 @@ def of_people(found: dict[str, Person]) -> list[Chart]:
     quick, glances, approved = (
         sum(getattr(one, name) for one in found.values()) for name in ("quick", "glances", "approved")
     )
-    seconds = {"seconds": QUICK_SECONDS}
+    decided, seconds = sum(one.wait.count for one in found.values()), {"seconds": QUICK_SECONDS}
     return [
         Chart(
             name="verdicts",
             shape="across-stacked",
             unit="count",
             title=_("Decisions"),
-            says=_("%(count)d decisions of people.")
-            % {"count": sum(one.wait.count for one in found.values())},
+            says=ngettext("%(count)d decision of people.", "%(count)d decisions of people.", decided)
+            % {"count": decided},
             first=_("Decided by"),
             series=[(verdict, words[verdict]) for verdict in VERDICTS],
             rows=[

@@ -130,7 +130,7 @@ function beginAtMark(scale) {
 // Times reach from seconds to weeks: the marks are those that people think in.
 function markTimes(scale) {
   const inside = MARKS.filter((mark) => mark >= scale.min && mark <= scale.max);
-  if (inside.length > 1) scale.ticks = inside.map((value) => ({ value }));
+  if (inside.length) scale.ticks = inside.map((value) => ({ value }));
 }
 
 function fitHeight(canvas, data) {
