@@ -21,9 +21,10 @@ _LOOKS = re.compile(
     r"-----BEGIN"
     r"|\b(?:Bearer|Basic)\s+\S+"
     r"|://[^/\s:@]+:[^/\s@]+@"
-    r"|\beyJ[\w-]+\.[\w-]+"
-    r"|\b(?=[\w+/-]*\d)(?=[\w+/-]*[A-Za-z])[\w+/-]{20,}"
+    r"|(?<![\w-])eyJ[\w-]+\.[\w-]+"
 )
+# An agent writes the text: a pattern that looks at one place twice would let a long one hold up who decides.
+_RUNS, _LETTER, _DIGIT = re.compile(r"[\w+/-]{20,}"), re.compile(r"[A-Za-z]"), re.compile(r"\d")
 
 
 def redacted(arguments: Any, named: Iterable[str] = ()) -> Any:
@@ -40,7 +41,7 @@ def has_secrets(value: Any, named: Iterable[str] = ()) -> bool:
     names = frozenset(name.casefold() for name in named)
     match value:
         case str():
-            return bool(_LOOKS.search(value))
+            return _looks_secret(value)
         case dict():
             return any(
                 _is_secret(name, names) or has_secrets([name, inner], names) for name, inner in value.items()
@@ -53,7 +54,7 @@ def has_secrets(value: Any, named: Iterable[str] = ()) -> bool:
 def _redacted(value: Any, named: frozenset[str], depth: int) -> Any:
     match value:
         case str():
-            return GONE if _LOOKS.search(value) else _short(value)
+            return GONE if _looks_secret(value) else _short(value)
         case dict() | list() if not depth:
             return CUT
         case dict():
@@ -64,6 +65,12 @@ def _redacted(value: Any, named: frozenset[str], depth: int) -> Any:
         case list():
             return [_redacted(inner, named, depth - 1) for inner in _first(value)]
     return value
+
+
+def _looks_secret(text: str) -> bool:
+    return _LOOKS.search(text) is not None or any(
+        _LETTER.search(run) and _DIGIT.search(run) for run in _RUNS.findall(text)
+    )
 
 
 def _is_secret(name: str, named: frozenset[str]) -> bool:
