@@ -187,10 +187,14 @@ def is_decided_here(item: Any) -> bool:
         return False
     if not {Decision.APPROVE, Decision.REJECT} <= {*item.allowed_decisions}:
         return False
-    if run_question(item) is not None or browser_action(item) is not None or any(contradictions(item)):
+    if run_question(item) is not None or browser_action(item) is not None:
         return False
-    return not has_secrets([item.reason, item.tool_args, item.data], item.policy.get("redact", ())) and _fits(
-        item
+    # What is short is read for the rest: an agent's long text is not gone through at each look.
+    kept_out = item.policy.get("redact", ())
+    return (
+        _fits(item)
+        and not has_secrets([item.reason, item.tool_args, item.data], kept_out)
+        and not any(contradictions(item))
     )
 
 
